@@ -1,0 +1,1 @@
+"""Sluice's policies: what an iRODS server's Python rule engine loads, and the engine that does the work."""

@@ -1,0 +1,127 @@
+"""``sluice.json``: the settings, their defaults, and the check of a file against them.
+
+The file lies beside the server's ``core.py`` (``/etc/irods/sluice.json`` on a real server). SETTINGS is the one
+table: the published JSON schema and the documentation's list are made from it.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from typing import Any, Dict, NamedTuple, Tuple, Type, Union
+
+from python_rules.jobs.errors import JobError
+
+NATIVE_INSTANCE = "irods_rule_engine_plugin-irods_rule_language-instance"
+PYTHON_INSTANCE = "irods_rule_engine_plugin-python-instance"
+FILE_NAME = "sluice.json"
+
+
+class Setting(NamedTuple):
+    """One key of the file: its type, its default (None: it must be given), what it means and its unit."""
+
+    kind: Union[Type[Any], Tuple[Type[Any], ...]]
+    default: Any
+    means: str
+
+
+SETTINGS: Dict[str, Setting] = {
+    "zone.name": Setting(str, None, "the zone that this server belongs to"),
+    "zone.ledger": Setting(str, "", "collection of the job records; default /<zone>/sluice"),
+    "zone.environment": Setting(
+        str,
+        "/var/lib/irods/.irods/irods_environment.json",
+        "irods_environment.json of the service account (a rodsadmin); its .irodsA lies beside it",
+    ),
+    "rules.python_instance": Setting(str, PYTHON_INSTANCE, "instance name of the Python rule engine"),
+    "rules.native_instance": Setting(str, NATIVE_INSTANCE, "instance name of the rule language engine"),
+    "engine.python": Setting(str, None, "the interpreter of Sluice's own virtual environment"),
+    "engine.connections": Setting(int, 4, "objects worked on at the same time, each with a connection of its own"),
+    "engine.threads": Setting(int, 0, "threads for compression; 0: one for each core"),
+    "engine.heartbeat_seconds": Setting((int, float), 2, "how often a running job writes its lease and progress"),
+    "engine.log": Setting(str, "", "file that engines append their log lines to; default: the server's stderr"),
+    "keys.keyring": Setting(str, None, "file of the wrapped keys"),
+    "keys.master_key": Setting(str, None, "file of the master key (32 bytes, base64); mode 0600, owned by the service"),
+    "hooks.quiet_seconds": Setting((int, float), 2, "how long after a first arrival a policy waits for more"),
+    "hooks.policy_cache_seconds": Setting((int, float), 10, "how long an agent remembers the list of policies"),
+}
+
+
+class Config:
+    """The checked settings; ``config["zone.name"]``."""
+
+    def __init__(self, values: Dict[str, Any], path: str) -> None:
+        self._values = values
+        self.path = path
+
+    def __getitem__(self, name: str) -> Any:
+        return self._values[name]
+
+    @property
+    def ledger(self) -> str:
+        """The ledger collection, without a trailing slash."""
+        return self["zone.ledger"].rstrip("/") or f"/{self['zone.name']}/sluice"
+
+
+def load(path: str) -> Config:
+    """The settings in a file; raises JobError ``configuration`` that names the key and the file."""
+    try:
+        with open(path, encoding="utf-8") as file:
+            content = json.load(file)
+    except OSError as error:
+        raise _wrong(path, f"cannot be read: {error.strerror}") from None
+    except ValueError as error:
+        raise _wrong(path, f"is not JSON: {error}") from None
+    return Config(_checked(path, content), path)
+
+
+def beside(module_file: str) -> str:
+    """The path of the settings file that lies in the folder of a module (the server's core.py)."""
+    return os.path.join(os.path.dirname(os.path.abspath(module_file)), FILE_NAME)
+
+
+def schema() -> Dict[str, Any]:
+    """The JSON schema (2020-12) of the file."""
+    sections: Dict[str, Any] = {}
+    for name, setting in SETTINGS.items():
+        section, _, key = name.partition(".")
+        properties = sections.setdefault(section, {"type": "object", "properties": {}, "additionalProperties": False})
+        described = {"type": _json_type(setting.kind), "description": setting.means}
+        if setting.default is None:
+            properties.setdefault("required", []).append(key)
+        else:
+            described["default"] = setting.default
+        properties["properties"][key] = described
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": FILE_NAME,
+        "type": "object",
+        "properties": sections,
+        "required": [name for name, section in sections.items() if "required" in section],
+        "additionalProperties": False,
+    }
+
+
+def _checked(path: str, content: Any) -> Dict[str, Any]:
+    if not isinstance(content, dict) or not all(isinstance(part, dict) for part in content.values()):
+        raise _wrong(path, 'must be an object of sections: {"zone": {...}, "engine": {...}, ...}')
+    given = {f"{section}.{key}": value for section, part in content.items() for key, value in part.items()}
+    for name, value in given.items():
+        if name not in SETTINGS:
+            raise _wrong(path, f"has an unknown key {name!r}; known are {', '.join(SETTINGS)}")
+        if not isinstance(value, SETTINGS[name].kind) or isinstance(value, bool):
+            raise _wrong(path, f"{name} must be of type {_json_type(SETTINGS[name].kind)}")
+    missing = [name for name, setting in SETTINGS.items() if setting.default is None and name not in given]
+    if missing:
+        raise _wrong(path, f"lacks {', '.join(missing)}")
+    return {name: given.get(name, setting.default) for name, setting in SETTINGS.items()}
+
+
+def _json_type(kind: Union[Type[Any], Tuple[Type[Any], ...]]) -> str:
+    if kind is str:
+        return "string"
+    return "integer" if kind is int else "number"
+
+
+def _wrong(path: str, what: str) -> JobError:
+    return JobError("configuration", f"{path} {what}", remedy="an administrator must correct the file")

@@ -1,0 +1,12 @@
+"""The rule base: a site adds ``from python_rules.core import *`` to its own core.py.
+
+A server takes every attribute of core.py for a rule that anyone may call, so only rules and hooks are exported.
+"""
+
+from python_rules.peps import HOOKS as _HOOKS
+from python_rules.rules import RULES as _RULES
+
+globals().update(_RULES)
+globals().update(_HOOKS)
+
+__all__ = [*_RULES, *_HOOKS]

@@ -1,0 +1,54 @@
+"""The operations and methods that a request may name; what they do is in ``engine``.
+
+A row here and a row in the engine's table make a method; a test holds the two tables together.
+"""
+
+from __future__ import annotations
+
+from typing import Dict, NamedTuple, Optional, Tuple
+
+COMPRESS, DECOMPRESS, ENCRYPT, DECRYPT = "compress", "decompress", "encrypt", "decrypt"
+
+
+class Operation(NamedTuple):
+    """An operation: the transforms it makes, in the order in which plain data meets them."""
+
+    steps: Tuple[str, ...]
+    does: str
+
+    @property
+    def encodes(self) -> bool:
+        """Whether the operation goes from plain to encoded data."""
+        return self.steps[0] in (COMPRESS, ENCRYPT)
+
+
+OPERATIONS: Dict[str, Operation] = {
+    "compress": Operation((COMPRESS,), "compress each object"),
+    "decompress": Operation((DECOMPRESS,), "restore what compress made"),
+    "encrypt": Operation((ENCRYPT,), "encrypt each object under a named key"),
+    "decrypt": Operation((DECRYPT,), "restore what encrypt made"),
+    "compress_encrypt": Operation((COMPRESS, ENCRYPT), "compress, then encrypt, in one pass"),
+    "decrypt_decompress": Operation((DECRYPT, DECOMPRESS), "decrypt, then decompress, in one pass"),
+}
+
+
+class Method(NamedTuple):
+    """A public format: its name suffix, and its levels (lowest, default, highest) if it has any."""
+
+    suffix: str
+    levels: Optional[Tuple[int, int, int]]
+    read_by: str
+
+
+COMPRESSIONS: Dict[str, Method] = {
+    "zstd": Method(".zst", (1, 3, 19), "zstd"),
+    "gzip": Method(".gz", (0, 1, 3), "gzip, zcat"),
+}
+
+ENCRYPTIONS: Dict[str, Method] = {
+    "aes256-gcm": Method(".tink", None, "Google Tink, AES256_GCM_HKDF_1MB streaming AEAD"),
+}
+
+EXISTING = ("refuse", "skip", "replace")
+ORIGINAL = ("keep", "trash", "remove")
+DOORS = ("rest", "rule", "hook", "federation")

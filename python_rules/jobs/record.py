@@ -1,0 +1,185 @@
+"""How the catalogue holds a job: a JSON body that never changes, and AVUs that tell its state.
+
+The body is the data object ``<ledger>/jobs/<user>#<zone>/<job id>.json``; per-object results are appended to
+``<job id>.results.jsonl`` beside it. Both are readable by the job's user and written by the service account
+alone. This module turns values into AVUs and query rows into values; who talks to the zone is its callers'.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from typing import Any, Dict, Iterable, List, Optional, Tuple
+
+from python_rules.jobs import states
+from python_rules.jobs.model import JobRequest, from_json
+
+FORMAT = 1
+LONGEST_VALUE = 2700  # bytes of an AVU value; a longer one makes a real catalogue unreadable
+
+STATE = "sluice::state"
+ATTEMPT = "sluice::attempt"
+LEASE = "sluice::lease"
+PROGRESS = "sluice::progress"
+ERROR = "sluice::error"
+WAITING = "sluice::waiting"
+TRANSITION = "sluice::transition"  # one AVU for each: value 'n state', unit 'time actor'
+CANCEL_REQUESTED = "sluice::cancel"
+IDEMPOTENCY = "sluice::idempotency"
+
+Avu = Tuple[str, str, str]
+
+
+@dataclass(frozen=True)
+class Body:
+    """The immutable part of a job's record; times are UTC as ``2026-11-22T12:00:00Z``."""
+
+    id: str
+    user: str  # name#zone
+    door: str
+    submitted: str
+    request: JobRequest
+
+    def to_json(self) -> str:
+        shown = {**self.request.as_json(), "id": self.id, "user": self.user, "door": self.door}
+        return json.dumps({"format": FORMAT, "submitted": self.submitted, **shown}, ensure_ascii=False, indent=1)
+
+    @classmethod
+    def from_text(cls, text: str) -> Body:
+        """The body in a record's data object; raises ValueError if this release cannot read it."""
+        values = json.loads(text)
+        if values.pop("format", None) != FORMAT:
+            raise ValueError("the job record has a format that this release does not read")
+        own = {name: values.pop(name) for name in ("user", "door", "submitted")}
+        return cls(id=values["id"], request=from_json(values), **own)
+
+
+@dataclass
+class Progress:
+    """How far a job is: bytes are of plain data read (``bytes_done``) and of results written; rate in bytes/s."""
+
+    phase: str = "waiting"
+    bytes_done: int = 0
+    bytes_total: int = 0
+    bytes_written: int = 0
+    objects_done: int = 0
+    objects_failed: int = 0
+    objects_total: int = 0
+    rate: float = 0.0
+    updated: str = ""
+
+    @property
+    def seconds_left(self) -> Optional[float]:
+        """At the present rate; None while nothing has moved."""
+        if self.rate <= 0:
+            return None
+        return max(0.0, (self.bytes_total - self.bytes_done) / self.rate)
+
+
+@dataclass
+class Status:
+    """A job's state as its AVUs tell it."""
+
+    state: str = states.QUEUED
+    attempt: int = 0
+    waiting: str = ""
+    progress: Progress = field(default_factory=Progress)
+    error: Optional[Dict[str, Any]] = None
+    lease: Optional[Dict[str, Any]] = None
+    cancel_requested: bool = False
+    transitions: List[Dict[str, str]] = field(default_factory=list)
+
+    @classmethod
+    def from_avus(cls, avus: Iterable[Avu]) -> Status:
+        """The state told by a record's (attribute, value, unit) rows, in any order; other attributes are ignored."""
+        status = cls()
+        for attribute, value, unit in avus:
+            if attribute == STATE:
+                status.state = value
+            elif attribute == ATTEMPT:
+                status.attempt = int(value)
+            elif attribute == WAITING:
+                status.waiting = value
+            elif attribute == PROGRESS:
+                status.progress = Progress(**json.loads(value))
+            elif attribute == ERROR:
+                status.error = json.loads(value)
+            elif attribute == LEASE:
+                status.lease = json.loads(value)
+            elif attribute == CANCEL_REQUESTED:
+                status.cancel_requested = True
+            elif attribute == TRANSITION:
+                status.transitions.append(_transition(value, unit))
+        status.transitions.sort(key=lambda row: int(row["number"]))
+        return status
+
+    def time_of(self, *wanted: str) -> Optional[str]:
+        """When the job last entered one of the states."""
+        times = [row["time"] for row in self.transitions if row["state"] in wanted]
+        return times[-1] if times else None
+
+
+def public(body: Body, status: Status) -> Dict[str, Any]:
+    """A job as every door shows it."""
+    request = body.request
+    progress = dict(vars(status.progress), seconds_left=status.progress.seconds_left)
+    final = status.state in states.FINAL
+    return {
+        "id": body.id,
+        "operation": request.operation,
+        "source": request.source,
+        "target": request.target,
+        "compression": request.compression,
+        "level": request.level,
+        "encryption": request.encryption,
+        "key": request.key,
+        "existing": request.existing,
+        "original": request.original,
+        "user": body.user,
+        "door": body.door,
+        "state": status.state,
+        "waiting": status.waiting or None,
+        "cancel_requested": status.cancel_requested,
+        "attempt": status.attempt,
+        "submitted": body.submitted,
+        "started": status.time_of(states.RUNNING),
+        "finished": status.time_of(*states.FINAL) if final else None,
+        "progress": progress,
+        "error": status.error,
+        "transitions": status.transitions,
+    }
+
+
+def collection(ledger: str, user: str) -> str:
+    """Where the records of ``user`` (name#zone) lie."""
+    return f"{ledger}/jobs/{user}"
+
+
+def body_path(ledger: str, user: str, job_id: str) -> str:
+    """The data object that holds a job's body and carries its AVUs."""
+    return f"{collection(ledger, user)}/{job_id}.json"
+
+
+def results_path(ledger: str, user: str, job_id: str) -> str:
+    """The data object to which results are appended, one JSON line for each object."""
+    return f"{collection(ledger, user)}/{job_id}.results.jsonl"
+
+
+def transition_avu(number: int, state: str, time: str, actor: str) -> Avu:
+    """The AVU that remembers one change of state."""
+    return (TRANSITION, f"{number} {state}", f"{time} {actor}"[:250])
+
+
+def json_value(attribute: str, values: Dict[str, Any]) -> Avu:
+    """An AVU with a JSON value; texts in it are shortened until the value fits an AVU."""
+    shortened = dict(values)
+    while len(text := json.dumps(shortened, ensure_ascii=True, separators=(",", ":"))) > LONGEST_VALUE:
+        longest = max((name for name in shortened if isinstance(shortened[name], str)), key=lambda n: len(shortened[n]))
+        shortened[longest] = shortened[longest][: len(shortened[longest]) // 2] + "…"
+    return (attribute, text, "")
+
+
+def _transition(value: str, unit: str) -> Dict[str, str]:
+    number, _, state = value.partition(" ")
+    time, _, actor = unit.partition(" ")
+    return {"number": number, "state": state, "time": time, "actor": actor}

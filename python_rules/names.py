@@ -1,0 +1,30 @@
+"""The names that other parts call: rules by name, and where things lie in a zone."""
+
+from __future__ import annotations
+
+# Named rules; each takes strings and hands a JSON text back in its last argument.
+SUBMIT = "sluice_submit"  # (request, response)
+REQUEST = "sluice_request"  # (operation, source, target, options, response): short parameters for irule
+STATUS = "sluice_status"  # (job id, response)
+LIST = "sluice_list"  # (filter, response)
+CANCEL = "sluice_cancel"  # (job id, response)
+RETRY = "sluice_retry"  # (job id, response)
+METHODS = "sluice_methods"  # (response)
+
+# Rules that only Sluice's own delayed rules call.
+RUN = "sluice_run"  # (job id)
+DRAIN = "sluice_drain"  # (collection id)
+
+POLICY_ATTRIBUTE = "sluice::policy"  # on a collection: what to do with what is put there
+ARRIVED_ATTRIBUTE = "sluice::arrived"  # on a data object: seen by a hook, not yet part of a job
+
+# What the engine wrote about a data object's encoding.
+ENCODING_ATTRIBUTE = "sluice::encoding"
+KEY_ATTRIBUTE = "sluice::key"
+PLAIN_SIZE_ATTRIBUTE = "sluice::plain_size"
+PLAIN_SHA256_ATTRIBUTE = "sluice::plain_sha256"
+PLAIN_NAME_ATTRIBUTE = "sluice::plain_name"
+MADE_BY_ATTRIBUTE = "sluice::job"
+
+# The application name of the engine's own connections; hooks leave alone what it writes.
+ENGINE_OPTION = "sluice-engine"

@@ -1,0 +1,1 @@
+"""Decisions: facts in, verdict out; no I/O."""

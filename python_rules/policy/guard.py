@@ -1,0 +1,34 @@
+"""Which delayed rules the Python engine may be given, and by whom.
+
+On a real zone any user can queue text that a Python engine then runs as the service account.
+"""
+
+from __future__ import annotations
+
+import re
+
+_OUR_OWN = re.compile(
+    r"callback\.(sluice_run\('[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}'\)|sluice_drain\('[0-9]{1,19}'\))"
+)
+
+
+def may_be_queued(text: str, engine_instance: str, native_instance: str, submitter_is_admin: bool) -> bool:
+    """Whether a submission may enter the queue; ``engine_instance`` is '' where none was named (all are tried)."""
+    if engine_instance == native_instance or submitter_is_admin:
+        return True
+    return is_our_own(text)
+
+
+def is_our_own(text: str) -> bool:
+    """Whether the text is one that Sluice itself queues."""
+    return bool(_OUR_OWN.fullmatch(text))
+
+
+def run_text(job_id: str) -> str:
+    """The text of the delayed rule that runs a job."""
+    return f"callback.sluice_run('{job_id}')"
+
+
+def drain_text(collection_id: str) -> str:
+    """The text of the delayed rule that makes one job of what arrived in a policy's collection."""
+    return f"callback.sluice_drain('{collection_id}')"

@@ -1,0 +1,7 @@
+# cancel of a job: see rules/README.md
+sluice_cancel_file {
+  sluice_cancel(*job, *response);
+  writeLine("stdout", *response);
+}
+INPUT *job="", *response=""
+OUTPUT *response%ruleExecOut

@@ -1,0 +1,18 @@
+#!/bin/sh
+# The peers that the tests compare with, from Debian's packages; needs root. Without root they must be there already.
+set -eu
+wanted=""
+need() { command -v "$1" >/dev/null 2>&1 || wanted="$wanted $2"; }
+need gzip gzip
+need zstd zstd
+need pigz pigz
+need openssl openssl
+[ -z "$wanted" ] && exit 0
+if [ "$(id -u)" -ne 0 ]; then
+    echo "missing:$wanted; install them as root: apt-get install$wanted" >&2
+    exit 1
+fi
+export DEBIAN_FRONTEND=noninteractive
+apt-get update -qq
+# shellcheck disable=SC2086
+apt-get install -y -qq --no-install-recommends $wanted >/dev/null
