@@ -1,0 +1,38 @@
+"""Connections to the zone: as the service account for the ledger, as the job's user for everything else."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from irods.session import iRODSSession
+
+from python_rules.config import Config
+from python_rules.names import ENGINE_OPTION
+
+
+@contextmanager
+def as_service(config: Config) -> Iterator[iRODSSession]:
+    """A session of the service account (a rodsadmin)."""
+    with iRODSSession(irods_env_file=config["zone.environment"], application_name=ENGINE_OPTION) as session:
+        yield _without_resource(session)
+
+
+@contextmanager
+def as_user(config: Config, user: str) -> Iterator[iRODSSession]:
+    """A session in which the service account acts for ``user`` (name#zone): the user's rights, nobody else's."""
+    name, _, zone = user.partition("#")
+    with iRODSSession(
+        irods_env_file=config["zone.environment"],
+        application_name=ENGINE_OPTION,
+        client_user=name,
+        client_zone=zone,
+    ) as session:
+        yield _without_resource(session)
+
+
+def _without_resource(session: iRODSSession) -> iRODSSession:
+    # With irods_default_resource in the environment file, python-irodsclient names it in every open, also for
+    # reading, and then gets a stale replica's bytes without an error (seen on 5.0.2).
+    vars(session.pool.account).pop("default_resource", None)
+    return session
