@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 from irods.session import iRODSSession
 
@@ -14,7 +15,7 @@ from python_rules.names import ENGINE_OPTION
 @contextmanager
 def as_service(config: Config) -> Iterator[iRODSSession]:
     """A session of the service account (a rodsadmin)."""
-    with iRODSSession(irods_env_file=config["zone.environment"], application_name=ENGINE_OPTION) as session:
+    with iRODSSession(**_account(config)) as session:
         yield _without_resource(session)
 
 
@@ -22,13 +23,18 @@ def as_service(config: Config) -> Iterator[iRODSSession]:
 def as_user(config: Config, user: str) -> Iterator[iRODSSession]:
     """A session in which the service account acts for ``user`` (name#zone): the user's rights, nobody else's."""
     name, _, zone = user.partition("#")
-    with iRODSSession(
-        irods_env_file=config["zone.environment"],
-        application_name=ENGINE_OPTION,
-        client_user=name,
-        client_zone=zone,
-    ) as session:
+    with iRODSSession(**_account(config), client_user=name, client_zone=zone) as session:
         yield _without_resource(session)
+
+
+def _account(config: Config) -> dict[str, str]:
+    environment = config["zone.environment"]
+    return {
+        "irods_env_file": environment,
+        # a file that the environment names itself wins
+        "irods_authentication_file": str(Path(environment).with_name(".irodsA")),
+        "application_name": ENGINE_OPTION,
+    }
 
 
 def _without_resource(session: iRODSSession) -> iRODSSession:

@@ -12,11 +12,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import httpx
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn
 from rich.table import Table
 
+from api_shim.client.http import SluiceClient, SluiceError
 from python_rules.jobs import states
 from tests.stack import dataset, trees
 from tests.stack.stack import Stack, running
@@ -41,6 +41,9 @@ def main() -> int:
     try:
         with running(HOME) as stack:
             return demonstrate(stack)
+    except SluiceError as error:
+        console.print(f"[bold red]{error.text}[/] {error.remedy}")
+        return 1
     except KeyboardInterrupt:
         console.print("\ninterrupted; everything was stopped")
         return 130
@@ -57,11 +60,9 @@ def demonstrate(stack: Stack) -> int:
         size = trees.put(session, folder, f"{home}/dataset")
         took = time.monotonic() - began
         console.print(f"put {FILES + 1} files, {_mb(size)}, in {took:.1f} s with python-irodsclient")
-        with httpx.Client(base_url=stack.services.url, auth=(stack.user.name, stack.user.password), timeout=60) as rest:
-            sealed = _done(rest, "sealing", operation="compress_encrypt", source=f"{home}/dataset",
-                           target=f"{home}/sealed", key=stack.site.key)  # fmt: skip
-            back = _done(rest, "restoring", operation="decrypt_decompress", source=f"{home}/sealed",
-                         target=f"{home}/restored")  # fmt: skip
+        with SluiceClient(stack.services.url, stack.user.name, stack.user.password) as sluice:
+            sealed = _done(sluice, "compress_encrypt", f"{home}/dataset", target=f"{home}/sealed", key=stack.site.key)
+            back = _done(sluice, "decrypt_decompress", f"{home}/sealed", target=f"{home}/restored")
         console.print("comparing checksums file by file ...")
         expected, found = trees.local_digests(folder), trees.digests(session, f"{home}/restored")
     equal = sum(found.get(name) == digest for name, digest in expected.items())
@@ -74,22 +75,17 @@ def demonstrate(stack: Stack) -> int:
     return 0
 
 
-def _done(rest: httpx.Client, what: str, **request: str) -> Timed:
+def _done(sluice: SluiceClient, operation: str, source: str, **options: str) -> Timed:
     """Submit a job and follow it to its end by its own status."""
     began = time.monotonic()
-    answer = rest.post("/api/v1/jobs", json=request)
-    job = answer.json()
-    if answer.status_code not in (201, 202):
-        raise SystemExit(f"{what}: {job.get('detail')} {job.get('remedy')}")
-    with Progress(TextColumn(f"{what:10}"), BarColumn(), TextColumn("{task.fields[told]}"), console=console) as bar:
-        line = bar.add_task(what, total=None, told="")
-        while job["state"] not in states.FINAL:
-            time.sleep(0.2)
-            job = rest.get(f"/api/v1/jobs/{job['id']}").json()
+    job = sluice.submit(operation, source, **options)
+    with Progress(TextColumn(f"{operation:18}"), BarColumn(30), TextColumn("{task.fields[told]}")) as bar:
+        line = bar.add_task(operation, total=None, told="")
+        for job in sluice.watch(job["id"]):  # noqa: B020 - the newest state of the same job
             progress = job["progress"]
             bar.update(line, total=progress["bytes_total"] or None, completed=progress["bytes_done"], told=_told(job))
     if job["state"] != states.SUCCEEDED:
-        raise SystemExit(f"{what} ended {job['state']}: {job['error']}")
+        raise SystemExit(f"{operation} ended {job['state']}: {job['error']}")
     return Timed(job, time.monotonic() - began)
 
 

@@ -57,7 +57,8 @@ class Site:
 
     def admin(self) -> iRODSSession:
         """A new session of the service account."""
-        return iRODSSession(irods_env_file=str(self.environment))
+        secret = str(self.environment.with_name(".irodsA"))
+        return iRODSSession(irods_env_file=str(self.environment), irods_authentication_file=secret)
 
     def make_user(self, name: str, password: str | None = None) -> Account:
         """A rodsuser with a home collection; taken away again by ``close`` if it was not there before."""

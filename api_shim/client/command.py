@@ -1,0 +1,170 @@
+"""``sluice``: submit, watch, list and end jobs from a terminal.
+
+The service's address is SLUICE_URL, the user SLUICE_USER; the password is SLUICE_PASSWORD or is asked for.
+"""
+
+from __future__ import annotations
+
+import itertools
+import os
+import sys
+from dataclasses import dataclass, field
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from api_shim.client import show
+from api_shim.client.http import Job, SluiceClient, SluiceError
+from python_rules.jobs import methods as known
+from python_rules.jobs import states
+
+ENDED_WELL, ENDED_BADLY = 0, 1
+app = typer.Typer(help="Compress and encrypt data inside an iRODS zone.", no_args_is_help=True, rich_markup_mode=None)
+out, err = Console(), Console(stderr=True)
+
+
+@dataclass
+class _Options:
+    url: str
+    user: str
+    json: bool
+    _client: SluiceClient | None = field(default=None, repr=False)
+
+    @property
+    def client(self) -> SluiceClient:
+        """The client; asks for what it needs to know when it is first used."""
+        if self._client is None:
+            user = self.user or typer.prompt("iRODS user", err=True)
+            password = os.environ.get("SLUICE_PASSWORD") or typer.prompt("Password", hide_input=True, err=True)
+            self._client = SluiceClient(self.url, user, password)
+        return self._client
+
+
+def _completing(words: object) -> object:
+    """Shell completion from a table of the model."""
+    return lambda incomplete: [word for word in sorted(words) if word.startswith(incomplete)]  # type: ignore[call-overload]
+
+
+JobId = Annotated[str, typer.Argument(metavar="JOB", help="the job's id")]
+Operation = Annotated[
+    str, typer.Argument(help=", ".join(known.OPERATIONS), autocompletion=_completing(known.OPERATIONS))
+]
+Source = Annotated[str, typer.Argument(help="logical path of a data object or collection")]
+Target = Annotated[str, typer.Argument(help="logical path of what to make; default: beside the source")]
+Key = Annotated[str, typer.Option(help="name of the key to encrypt under")]
+Compression = Annotated[str, typer.Option(help="how to compress", autocompletion=_completing(known.COMPRESSIONS))]
+Level = Annotated[int | None, typer.Option(help="compression level; see: sluice methods")]
+Encryption = Annotated[str, typer.Option(help="how to encrypt", autocompletion=_completing(known.ENCRYPTIONS))]
+Existing = Annotated[str, typer.Option(help="targets that exist: " + ", ".join(known.EXISTING))]
+Original = Annotated[str, typer.Option(help="the source afterwards: " + ", ".join(known.ORIGINAL))]
+OnceKey = Annotated[str, typer.Option("--idempotency-key", help="the same key is the same job")]
+Watch = Annotated[bool, typer.Option("--watch/--no-watch", "-w", help="stay until the job has ended")]
+State = Annotated[str, typer.Option(help="only these states", autocompletion=_completing(states.STATES))]
+OfOperation = Annotated[str, typer.Option(help="only these operations", autocompletion=_completing(known.OPERATIONS))]
+Limit = Annotated[int, typer.Option("--limit", "-n", min=1, help="at most so many")]
+
+
+@app.callback()
+def options(
+    context: typer.Context,
+    url: Annotated[str, typer.Option(envvar="SLUICE_URL", help="the service")] = "http://127.0.0.1:8080",
+    user: Annotated[str, typer.Option(envvar="SLUICE_USER", help="iRODS user, name or name#zone")] = "",
+    json: Annotated[bool, typer.Option("--json", help="print JSON")] = False,
+) -> None:
+    """Compress and encrypt data inside an iRODS zone."""
+    context.obj = _Options(url, user, json)
+
+
+@app.command()
+def submit(
+    context: typer.Context,
+    operation: Operation,
+    source: Source,
+    target: Target = "",
+    key: Key = "",
+    compression: Compression = "",
+    level: Level = None,
+    encryption: Encryption = "",
+    existing: Existing = "",
+    original: Original = "",
+    idempotency_key: OnceKey = "",
+    watch: Watch = False,
+) -> None:
+    """Submit a job."""
+    chosen = {"target": target, "key": key, "compression": compression, "level": level, "encryption": encryption}
+    client = _options(context).client
+    job = client.submit(
+        operation, source, idempotency_key=idempotency_key, existing=existing, original=original, **chosen
+    )
+    _follow(context, job["id"]) if watch else _show(context, job)
+
+
+@app.command()
+def watch(context: typer.Context, job: JobId) -> None:
+    """Watch a job until it has ended; the exit status tells whether it succeeded."""
+    _follow(context, job)
+
+
+@app.command("ls")
+def list_jobs(context: typer.Context, state: State = "", operation: OfOperation = "", limit: Limit = 20) -> None:
+    """List your jobs, the newest first."""
+    found = itertools.islice(_options(context).client.jobs(state=state, operation=operation, limit=limit), limit)
+    show.as_json(list(found)) if _options(context).json else out.print(show.job_table(found))
+
+
+@app.command("show")
+def show_job(context: typer.Context, job: JobId) -> None:
+    """Show a job."""
+    _show(context, _options(context).client.job(job))
+
+
+@app.command()
+def results(context: typer.Context, job: JobId) -> None:
+    """Print what became of each object, one JSON line for each."""
+    for row in _options(context).client.results(job):
+        show.as_json(row)
+
+
+@app.command()
+def cancel(context: typer.Context, job: JobId) -> None:
+    """End a job that has not ended."""
+    _show(context, _options(context).client.cancel(job))
+
+
+@app.command()
+def retry(context: typer.Context, job: JobId, watch: Watch = False) -> None:
+    """Queue a job again that did not succeed; only what failed is redone."""
+    again = _options(context).client.retry(job)
+    _follow(context, again["id"]) if watch else _show(context, again)
+
+
+@app.command()
+def methods(context: typer.Context) -> None:
+    """Show the operations and methods that the zone knows."""
+    found = _options(context).client.methods()
+    show.as_json(found) if _options(context).json else out.print_json(data=found)
+
+
+def main() -> None:
+    """The command; a failure is a sentence and a remedy on standard error."""
+    try:
+        app()
+    except SluiceError as error:
+        show.failure(err, error)
+        sys.exit(ENDED_BADLY)
+
+
+def _options(context: typer.Context) -> _Options:
+    chosen: _Options = context.obj
+    return chosen
+
+
+def _show(context: typer.Context, job: Job) -> None:
+    show.as_json(job) if _options(context).json else out.print(show.details(job))
+
+
+def _follow(context: typer.Context, job_id: str) -> None:
+    job = show.follow(err, _options(context).client.watch(job_id))
+    _show(context, job)
+    raise typer.Exit(ENDED_WELL if job["state"] == states.SUCCEEDED else ENDED_BADLY)

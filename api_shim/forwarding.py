@@ -1,0 +1,112 @@
+"""From a request to the zone: owe it durably, queue it, wait a bounded time for the zone's answer."""
+
+from __future__ import annotations
+
+import json
+import uuid
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any, NamedTuple
+
+from celery.exceptions import TimeoutError as NoAnswerYet
+from celery.result import AsyncResult
+from kombu.exceptions import OperationalError as BrokerError
+
+from api_shim.service import Service
+from python_rules.jobs import model, record
+from python_rules.jobs.errors import JobError, RequestError
+from workers import tasks
+
+WAITING = "not yet with the zone"
+# How often the result backend is asked while a request waits, in seconds.
+_LOOK = 0.02
+# The same idempotency key of the same user is the same job id, also for a request that was answered 202.
+_NAMESPACE = uuid.UUID("3f6f4e4c-6a55-5c7e-9a55-7b1de0a2c9d1")
+
+
+class Forwarded(NamedTuple):
+    """A request's fate so far: the job as the zone shows it, or None while the zone has not answered."""
+
+    job_id: str
+    job: dict[str, Any] | None
+    repeated: bool = False  # an earlier request had the same idempotency key
+
+
+def request_of(text: bytes, idempotency_key: str | None) -> model.JobRequest:
+    """The checked request of a body and an Idempotency-Key header; raises RequestError."""
+    try:
+        request = model.parse(text.decode("utf-8"))
+    except UnicodeDecodeError:
+        raise RequestError("malformed_json", "the request is not UTF-8", remedy="send JSON in UTF-8") from None
+    if request.id:
+        raise RequestError(
+            "bad_value",
+            "the service makes the id",
+            field="id",
+            remedy="leave id out; send an Idempotency-Key header to make a repeated request harmless",
+        )
+    if not idempotency_key:
+        return request
+    if request.idempotency_key not in ("", idempotency_key):
+        raise RequestError(
+            "bad_value",
+            "the Idempotency-Key header says something else",
+            field="idempotency_key",
+            remedy="give it once",
+        )
+    values = {**request.as_json(), "idempotency_key": idempotency_key}
+    return model.from_json(values)
+
+
+def submit(service: Service, user: str, request: model.JobRequest, seconds: float) -> Forwarded:
+    """Owe and queue a request, then wait so long; raises JobError with what the zone said."""
+    request = replace(request, id=_job_id(user, request.idempotency_key))
+    text = json.dumps(request.as_json())
+    repeated = bool(request.idempotency_key and service.celery.rows.find(request.id))
+    service.celery.rows.accept(request.id, user, text, now())
+    try:
+        result = tasks.send_forward(service.celery, text, user)
+    except BrokerError:
+        return Forwarded(request.id, None, repeated)  # it is owed: a watch round sends it when the broker is back
+    job = _answer(result, seconds)
+    if job is None:
+        return Forwarded(request.id, None, repeated)
+    return Forwarded(job["id"], job, repeated or job["id"] != request.id)
+
+
+def act(service: Service, user: str, rule: str, job_id: str, seconds: float) -> Forwarded:
+    """Queue a cancel or retry and wait; raises JobError with what the zone said, BrokerError if it is not queued."""
+    return Forwarded(job_id, _answer(tasks.send_act(service.celery, rule, job_id, user), seconds))
+
+
+def not_yet(user: str, request_json: str, submitted: str) -> dict[str, Any]:
+    """A job that the zone has not answered for, in the form of every other job."""
+    request = model.parse(request_json)
+    body = record.Body(id=request.id, user=user, door="rest", submitted=submitted, request=request)
+    return record.public(body, record.Status(waiting=WAITING))
+
+
+def now() -> str:
+    """The time as job records write it."""
+    return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def _answer(result: AsyncResult, seconds: float) -> dict[str, Any] | None:
+    if not seconds:
+        return None
+    try:
+        answer = result.get(timeout=seconds, interval=_LOOK)
+    except NoAnswerYet:
+        return None
+    if "ok" in answer:
+        return dict(answer["ok"])
+    error = JobError.from_public(answer["error"])
+    if error.code == "zone_unavailable":
+        return None  # it stays owed
+    raise error
+
+
+def _job_id(user: str, idempotency_key: str) -> str:
+    if not idempotency_key:
+        return str(uuid.uuid4())
+    return str(uuid.uuid5(_NAMESPACE, f"{user}\n{idempotency_key}"))

@@ -1,0 +1,114 @@
+"""The OpenAPI 3.1 description: APIFlask reads routes and summaries from the code; the rest is the table here."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+from apiflask import APIFlask
+
+from api_shim import problems, shapes
+from api_shim.reading import LARGEST_PAGE, PAGE
+from python_rules.jobs import methods, states
+
+
+class Operation(NamedTuple):
+    """What a route takes and gives: schema names and descriptions by status."""
+
+    answers: dict[int, tuple[str, str, str]]  # status: description, schema, media type
+    problems: tuple[int, ...]
+    takes: str = ""
+    parameters: tuple[dict[str, Any], ...] = ()
+    open: bool = False  # without credentials
+
+
+JSON, NDJSON, EVENTS = "application/json", "application/x-ndjson", "text/event-stream"
+_USUAL = (401, 502, 503)
+
+
+def _query(name: str, description: str, schema: dict[str, Any]) -> dict[str, Any]:
+    return {"name": name, "in": "query", "description": description, "schema": schema}
+
+
+def _header(name: str, description: str) -> dict[str, Any]:
+    return {"name": name, "in": "header", "description": description, "schema": {"type": "string"}}
+
+
+def _words(words: Any) -> dict[str, Any]:
+    """One or several words, with commas between them."""
+    alternatives = "|".join(sorted(words))
+    return {"type": "string", "pattern": f"^({alternatives})(,({alternatives}))*$"}
+
+
+_PREFER = _header("Prefer", "respond-async: do not wait for the zone; wait=N: wait at most N seconds (RFC 7240)")
+_KEY = _header("Idempotency-Key", "1 to 255 characters; the same key is the same job")
+_FILTER = (
+    _query("state", "only jobs in one of these states", _words(states.STATES)),
+    _query("operation", "only jobs of one of these operations", _words(methods.OPERATIONS)),
+    _query("limit", f"jobs on a page; default {PAGE}", {"type": "integer", "minimum": 1, "maximum": LARGEST_PAGE}),
+    _query("cursor", "the next of an earlier page", {"type": "string"}),
+)
+_SHOWN = {200: ("the job", "Job", JSON)}
+_LATER = {202: ("accepted; the zone has not answered yet", "Job", JSON)}
+
+OPERATIONS: dict[str, Operation] = {
+    "submitJob": Operation(
+        {201: ("the job is made", "Job", JSON), 200: ("the job of this key was made earlier", "Job", JSON), **_LATER},
+        (400, 403, 404, 409, 413, 415, 422, 500, *_USUAL),
+        takes="JobRequest",
+        parameters=(_KEY, _PREFER),
+    ),
+    "listJobs": Operation({200: ("a page of jobs", "JobPage", JSON)}, (400, 403, 500, *_USUAL), parameters=_FILTER),
+    "getJob": Operation(_SHOWN, (400, 403, 404, 409, 422, 500, *_USUAL)),
+    "cancelJob": Operation({**_SHOWN, **_LATER}, (400, 403, 404, 409, 500, *_USUAL), parameters=(_PREFER,)),
+    "retryJob": Operation({**_SHOWN, **_LATER}, (400, 403, 404, 409, 500, *_USUAL), parameters=(_PREFER,)),
+    "getResults": Operation({200: ("a JSON line for each object", "", NDJSON)}, (403, 404, 409, 500, *_USUAL)),
+    "watchJob": Operation({200: ("events job, end, problem", "", EVENTS)}, (403, 404, 409, 500, *_USUAL)),
+    "listMethods": Operation({200: ("what the zone knows", "Methods", JSON)}, (403, 500, *_USUAL)),
+    "health": Operation({200: ("the service is alive", "Health", JSON)}, (), open=True),
+    "ready": Operation(
+        {200: ("requests can be served", "Ready", JSON), 503: ("something is missing", "Ready", JSON)}, (), open=True
+    ),
+}
+
+
+def describe(app: APIFlask) -> None:
+    """Have the application serve its description at /openapi.json."""
+    app.config.update(
+        OPENAPI_VERSION="3.1.0",
+        AUTO_404_RESPONSE=False,
+        AUTO_200_RESPONSE=False,
+        AUTO_VALIDATION_ERROR_RESPONSE=False,
+        AUTO_AUTH_ERROR_RESPONSE=False,
+        AUTO_SERVERS=False,
+        SECURITY_SCHEMES={"irods": {"type": "http", "scheme": "basic", "description": "iRODS credentials"}},
+        DESCRIPTION="Compress and encrypt data inside an iRODS zone. Errors are problem documents (RFC 9457).",
+    )
+    app.spec_processor(_completed)
+
+
+def _completed(spec: Any) -> Any:
+    spec.setdefault("components", {})["schemas"] = shapes.SCHEMAS
+    spec["servers"] = [{"url": "/"}]
+    for path in spec["paths"].values():
+        for operation in path.values():
+            if isinstance(operation, dict) and operation.get("operationId") in OPERATIONS:
+                _complete(operation, OPERATIONS[operation["operationId"]])
+    return spec
+
+
+def _complete(operation: dict[str, Any], row: Operation) -> None:
+    operation["responses"] = {str(status): _response(*answer) for status, answer in row.answers.items()}
+    for status in row.problems:
+        operation["responses"][str(status)] = _response("a problem", "Problem", problems.MEDIA_TYPE)
+    if row.takes:
+        operation["requestBody"] = {"required": True, "content": _content(row.takes, JSON)}
+    operation["parameters"] = [*operation.get("parameters", ()), *row.parameters]
+    operation["security"] = [] if row.open else [{"irods": []}]
+
+
+def _response(description: str, schema: str, media_type: str) -> dict[str, Any]:
+    return {"description": description, "content": _content(schema, media_type)}
+
+
+def _content(schema: str, media_type: str) -> dict[str, Any]:
+    return {media_type: {"schema": shapes.ref(schema) if schema else {"type": "string"}}}

@@ -1,0 +1,169 @@
+"""Jobs as the catalogue tells them to a user: the zone's access control decides what is there."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+from irods.session import iRODSSession
+
+from api_shim.forwarding import not_yet
+from api_shim.service import Service
+from python_rules.jobs import methods, model, record, states
+from python_rules.jobs.errors import JobError, RequestError
+from workers import catalogue
+from workers.rows import ACCEPTED, REFUSED
+
+LARGEST_PAGE, PAGE = 100, 20
+
+
+class Filter(NamedTuple):
+    """Which jobs to list."""
+
+    states: frozenset[str]
+    operations: frozenset[str]
+    limit: int
+    before: tuple[int, str] | None
+
+    @classmethod
+    def of(cls, given: dict[str, str]) -> Filter:
+        """The filter in query parameters; raises RequestError that names the parameter."""
+        for name in given:
+            if name not in ("state", "operation", "limit", "cursor"):
+                raise _bad(name, "unknown parameter", "known are state, operation, limit, cursor", "unknown_field")
+        return cls(
+            _words(given, "state", states.STATES),
+            _words(given, "operation", frozenset(methods.OPERATIONS)),
+            _limit(given.get("limit", "")),
+            _before(given.get("cursor", "")),
+        )
+
+
+def job(service: Service, user: str, job_id: str) -> dict[str, Any]:
+    """One of the user's jobs; raises JobError ``job_not_found`` or what the zone said when it refused it."""
+    if not model.is_job_id(job_id):
+        raise not_found()
+    collection = record.collection(service.zone.ledger, user)
+
+    def look(session: iRODSSession) -> dict[str, Any] | None:
+        status = catalogue.status_of(session, collection, job_id)
+        return record.public(_body(service, session, user, job_id), status) if status else None
+
+    return service.zone.work(user, look) or _owed(service, user, job_id)
+
+
+def jobs(service: Service, user: str, wanted: Filter) -> dict[str, Any]:
+    """A page of the user's jobs from the newest, and the cursor of the next page."""
+    collection = record.collection(service.zone.ledger, user)
+
+    def look(session: iRODSSession) -> dict[str, Any]:
+        page, more = _page(_bodies(service, session, user, wanted), wanted.limit)
+        statuses = catalogue.statuses_of(session, collection, [body.id for _, body in page])
+        shown = [record.public(body, statuses[body.id]) for _, body in page if body.id in statuses]
+        last = page[-1][0] if more and page else None
+        return {"jobs": shown, "next": _cursor(last) if last else None}
+
+    return service.zone.work(user, look)
+
+
+def results(service: Service, user: str, job_id: str) -> Iterator[bytes]:
+    """The per-object results, JSON lines; none yet is an empty text. Raises ``job_not_found``."""
+    job(service, user, job_id)
+    blocks = service.zone.read(user, record.results_path(service.zone.ledger, user, job_id))
+    # The first block now: what goes wrong is still an answer of its own.
+    return _chained(next(blocks, b""), blocks)
+
+
+def not_found() -> JobError:
+    """Also for a job of somebody else: whether it exists is not told."""
+    return JobError("job_not_found", "there is no such job of yours", field="id", remedy="list your jobs")
+
+
+def _owed(service: Service, user: str, job_id: str) -> dict[str, Any]:
+    row = service.celery.rows.find(job_id)
+    if row is None or row.user != user:
+        raise not_found()
+    if row.content.get("state") == REFUSED:
+        raise JobError.from_public(row.content["error"])
+    if row.state != ACCEPTED:
+        raise not_found()
+    return not_yet(user, row.content["request"], row.content["submitted"])
+
+
+def _body(service: Service, session: iRODSSession, user: str, job_id: str) -> record.Body:
+    known = service.bodies.get((user, job_id))
+    if known:
+        return known
+    try:
+        body = catalogue.body_of(session, service.zone.ledger, user, job_id)
+    except (ValueError, KeyError):
+        raise JobError("zone_error", f"the record of job {job_id} cannot be read", remedy="upgrade the shim") from None
+    service.bodies.put((user, job_id), body)
+    return body
+
+
+def _bodies(
+    service: Service, session: iRODSSession, user: str, wanted: Filter
+) -> Iterator[tuple[catalogue.Listed, record.Body]]:
+    collection = record.collection(service.zone.ledger, user)
+    for listed in catalogue.newest_first(session, collection, wanted.states, wanted.before):
+        body = _body(service, session, user, listed.job_id)
+        if not wanted.operations or body.request.operation in wanted.operations:
+            yield listed, body
+
+
+def _page(
+    found: Iterator[tuple[catalogue.Listed, record.Body]], limit: int
+) -> tuple[list[tuple[catalogue.Listed, record.Body]], bool]:
+    page: list[tuple[catalogue.Listed, record.Body]] = []
+    for entry in found:
+        if len(page) == limit:
+            return page, True
+        page.append(entry)
+    return page, False
+
+
+def _chained(first: bytes, rest: Iterator[bytes]) -> Iterator[bytes]:
+    yield first
+    yield from rest
+
+
+def _cursor(last: catalogue.Listed) -> str:
+    text = json.dumps([last.created, last.job_id], separators=(",", ":"))
+    return base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")
+
+
+def _before(cursor: str) -> tuple[int, str] | None:
+    if not cursor:
+        return None
+    try:
+        created, job_id = json.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
+    except (ValueError, TypeError, binascii.Error):
+        created, job_id = None, ""
+    if type(created) is not int or not 0 <= created < 1 << 33 or not isinstance(job_id, str):
+        raise _bad("cursor", "this is not a cursor", "give the next of an earlier answer")
+    return created, job_id
+
+
+def _limit(text: str) -> int:
+    if not text:
+        return PAGE
+    if not (text.isascii() and text.isdigit()) or not 1 <= int(text[:6]) <= LARGEST_PAGE:
+        raise _bad("limit", "limit is out of range", f"give 1 to {LARGEST_PAGE}")
+    return int(text)
+
+
+def _words(given: dict[str, str], name: str, known: frozenset[str]) -> frozenset[str]:
+    words = frozenset(word for word in given.get(name, "").split(",") if word)
+    if words - known:
+        raise _bad(
+            name, f"unknown {name} {ascii(sorted(words - known)[0])[:80]}", f"known are {', '.join(sorted(known))}"
+        )
+    return words
+
+
+def _bad(field: str, text: str, remedy: str, code: str = "bad_value") -> RequestError:
+    return RequestError(code, text, field=field[:64], remedy=remedy)

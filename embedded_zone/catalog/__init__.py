@@ -1,0 +1,1 @@
+"""The zone's catalogue: iRODS's tables in one SQLite file, and the query languages over them."""

@@ -1,0 +1,1 @@
+"""The delay server: runs what rules and clients put into the queue."""

@@ -1,0 +1,145 @@
+"""Puts and gets in one message, bulk puts, and synchronization, for the icommands.
+
+Sources: ``rsDataObjPut.cpp``, ``rsDataObjGet.cpp``, ``rsBulkDataObjPut.cpp``, ``rsDataObjRsync.cpp`` of 5.0.2.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from embedded_zone.errors import IrodsError
+from embedded_zone.objects import (
+    checksums,
+    closing,
+    copying,
+    lookup,
+    opening,
+    paths,
+    registering,
+    replicating,
+    transferring,
+)
+from embedded_zone.objects import keywords as kw
+from embedded_zone.objects.model import Request
+from embedded_zone.wire import codes
+
+if TYPE_CHECKING:
+    from embedded_zone.agent import Agent
+
+PUT_ACTION = 99999990  # SYS_SVR_TO_CLI_PUT_ACTION
+GET_ACTION = 99999991  # SYS_SVR_TO_CLI_GET_ACTION
+
+
+def open_for_put(agent: Agent, request: Request) -> int:
+    """Open the target of a put; OVERWRITE_WITHOUT_FORCE_FLAG if it exists and may not be replaced."""
+    paths.check_object(request.path)
+    if lookup.visible_object(agent, request.path) and not request.has(kw.FORCE):
+        raise IrodsError(codes.OVERWRITE_WITHOUT_FORCE_FLAG, f"{request.path} exists")
+    request.flags = kw.O_CREAT | kw.O_RDWR | kw.O_TRUNC
+    request.operation = kw.PUT_OPR
+    return opening.open_object(agent, request)
+
+
+def put(agent: Agent, request: Request, data: bytes | memoryview) -> None:
+    """Store a whole data object that came with the request. API 606 up to 32 MB."""
+    number = open_for_put(agent, request)
+    entry = agent.descriptors.lookup(number)
+    try:
+        transferring.write(agent, number, data)
+    except IrodsError as error:
+        entry.status = error.code
+    if not data:
+        entry.bytes_written = 1  # an overwrite with nothing is a change too
+    closing.close(agent, number, manner=closing.SINGLE_BUFFER)
+    if entry.status < 0:
+        raise IrodsError(entry.status, "the data could not be written")
+    finish_put(agent, request)
+
+
+def finish_put(agent: Agent, request: Request) -> None:
+    """What a put does after its close: the other replicas if asked, and the collection's time."""
+    if request.has(kw.ALL):
+        rest = request.variant(without=(kw.DEST_RESC_NAME, kw.RESC_HIER, kw.REG_CHKSUM, kw.VERIFY_CHKSUM))
+        rest.keywords[kw.UPDATE_REPL] = ""
+        replicating.replicate(agent, rest)
+    registering.touch_parent(agent, request.path)
+
+
+def open_for_get(agent: Agent, request: Request) -> int:
+    """Open what a get asks for."""
+    request.flags = 0
+    return opening.open_object(agent, request)
+
+
+def get(agent: Agent, number: int) -> memoryview:
+    """The whole content of an opened data object; closes it. The view is valid until the next read."""
+    entry = agent.descriptors.lookup(number)
+    try:
+        return transferring.read(agent, number, entry.replica.size)
+    finally:
+        closing.close(agent, number)
+
+
+@dataclass(frozen=True)
+class BulkItem:
+    """One file of a bulk put; ``end`` is where its bytes end in the message."""
+
+    path: str
+    end: int
+    checksum: str = ""
+
+
+def bulk_put(agent: Agent, request: Request, items: Sequence[BulkItem], data: memoryview) -> None:
+    """Store several data objects of one collection. API 689."""
+    start, hierarchy = 0, ""
+    for item in items:
+        keywords = {**request.keywords, kw.DATA_INCLUDED: ""}
+        if hierarchy:
+            keywords[kw.RESC_HIER] = hierarchy
+        if item.checksum and request.has(kw.VERIFY_CHKSUM):
+            keywords[kw.VERIFY_CHKSUM] = item.checksum
+        inner = Request(item.path, keywords=keywords, size=item.end - start)
+        put(agent, inner, data[start : item.end])
+        start, hierarchy = item.end, inner.get(kw.RESC_HIER)
+
+
+def synchronize(agent: Agent, request: Request) -> int:
+    """What to do to make two things equal: 0 nothing, PUT_ACTION, GET_ACTION; copies within the zone. API 628."""
+    mode = request.get(kw.RSYNC_MODE)
+    if mode == "IRODS_TO_IRODS":
+        return _synchronize_objects(agent, request)
+    if mode not in ("IRODS_TO_LOCAL", "LOCAL_TO_IRODS"):
+        raise IrodsError(codes.USER_RSYNC_NO_MODE_INPUT_ERR, f"rsyncMode {mode!r}")
+    theirs = request.get(kw.RSYNC_CHKSUM)
+    if not theirs:
+        raise IrodsError(codes.CHKSUM_EMPTY_IN_STRUCT_ERR, "rsyncChksum is missing")
+    ours = _checksum(agent, request)
+    if ours == theirs:
+        return 0
+    return PUT_ACTION if mode == "LOCAL_TO_IRODS" else GET_ACTION
+
+
+def _checksum(agent: Agent, request: Request) -> str:
+    try:
+        return checksums.checksum(agent, request)
+    except IrodsError as error:
+        if error.code in (codes.CAT_NO_ACCESS_PERMISSION, codes.CAT_NO_ROWS_FOUND):
+            return ""
+        raise
+
+
+def _synchronize_objects(agent: Agent, request: Request) -> int:
+    target_path = request.get(kw.RSYNC_DEST_PATH)
+    if not target_path:
+        raise IrodsError(codes.USER_RSYNC_NO_MODE_INPUT_ERR, "rsyncDestPath is missing")
+    ours = checksums.checksum(agent, Request(request.path))
+    if lookup.visible_object(agent, target_path) and _checksum(agent, Request(target_path)) == ours:
+        return 0
+    target = request.variant(
+        without=(kw.RESC_HIER, kw.RSYNC_MODE, kw.RSYNC_CHKSUM, kw.RSYNC_DEST_PATH), path=target_path
+    )
+    target.keywords.update({kw.FORCE: "", kw.REG_CHKSUM: ours})
+    copying.copy(agent, Request(request.path), target)
+    return 0

@@ -1,0 +1,1 @@
+"""The processes of a zone: supervisor, listener, one agent per connection."""

@@ -1,0 +1,273 @@
+"""One object of a job: read, encode or decode, write beside, verify, publish."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from python_rules import names
+from python_rules.engine import encoding, pipeline
+from python_rules.engine.codec import Chain, Codec
+from python_rules.engine.codec.table import COMPRESSIONS
+from python_rules.engine.encoding import ENOUGH_TO_RECOGNISE, SOURCE_ATTRIBUTE, Change, Encoding
+from python_rules.engine.keys import Key, Keyring
+from python_rules.engine.parallel import Workers
+from python_rules.engine.pipeline import Passed
+from python_rules.engine.seal.table import ENCRYPTIONS
+from python_rules.engine.transfer.zone import Existing, Listing, SourceObject, Zone
+from python_rules.engine.watch import UNWATCHED, Watch
+from python_rules.jobs.errors import JobError
+from python_rules.jobs.model import JobRequest
+from python_rules.jobs.paths import split
+from python_rules.jobs.record import Avu
+
+__all__ = ["Converted", "Tools", "Watch", "convert_object", "prepare_target"]
+
+
+@dataclass(frozen=True)
+class Tools:
+    """What all objects of a process share."""
+
+    workers: Workers
+    keyring: Keyring
+
+
+@dataclass(frozen=True)
+class Converted:
+    """What was done to an object: sizes in bytes, hashes as ``sha2:<base64>``, '' and None where not known.
+
+    'stored' is the encoded side, 'plain' the other, whichever of them was read.
+    """
+
+    source: str
+    target: str
+    skipped: bool = False
+    plain_size: int | None = None
+    plain_sha256: str = ""
+    stored_size: int | None = None
+    stored_sha256: str = ""
+    encoding: str = ""
+    key: str = ""
+
+    def as_json(self) -> dict[str, Any]:
+        """As JSON values, without what is not known."""
+        return {name: value for name, value in asdict(self).items() if value not in ("", None)}
+
+
+def prepare_target(zone: Zone, request: JobRequest, listing: Listing) -> None:
+    """Make the collections that results go into, or raise JobError if one object's collection does not exist."""
+    if not request.target:
+        return
+    if listing.is_collection:
+        zone.make_collections(request.target, listing.collections)
+    else:
+        zone.require_collection(split(request.target)[0])
+
+
+def convert_object(
+    zone: Zone,
+    request: JobRequest,
+    listing: Listing,
+    source: SourceObject,
+    tools: Tools,
+    watch: Watch = UNWATCHED,
+) -> Converted:
+    """Do the job's operation on one object; see the package's docstring. Raises JobError with ``object_path``."""
+    try:
+        watch.check()
+        if source.trouble:
+            raise source.trouble
+        return _Conversion(zone, request, listing, source, tools, watch).run()
+    except JobError as error:
+        error.object_path = error.object_path or source.path
+        raise
+
+
+class _Conversion:
+    """The steps of one object, in their order."""
+
+    def __init__(
+        self, zone: Zone, request: JobRequest, listing: Listing, source: SourceObject, tools: Tools, watch: Watch
+    ) -> None:
+        self._zone = zone
+        self._request = request
+        self._listing = listing
+        self._source = source
+        self._tools = tools
+        self._watch = watch
+
+    def run(self) -> Converted:
+        """All of it; what is there already is left as it is."""
+        avus = self._zone.attributes(self._source)
+        change = encoding.plan(self._request, split(self._source.path)[1], avus, self._start)
+        target = self._target(change)
+        done = self._done_before(target, change)
+        if done is None:
+            codec, key = self._codec(change)
+            done = self._made(target, change, codec, key, avus)
+        if not done.skipped:
+            self._dispose_of_original()
+        return done
+
+    def _target(self, change: Change) -> str:
+        """Where the result goes; never onto the source itself."""
+        collection, _ = split(self._source.path)
+        if self._request.target:
+            if not self._listing.is_collection:
+                return self._request.target
+            below, _, _ = self._source.relative.rpartition("/")
+            collection = f"{self._request.target}/{below}".rstrip("/")
+        target = f"{collection}/{change.name}"
+        if target == self._source.path:
+            raise _exists(target)
+        return target
+
+    def _done_before(self, target: str, change: Change) -> Converted | None:
+        """The answer, if this object needs no pass; raises JobError ``target_exists``."""
+        existing = self._zone.existing(target)
+        if existing is None:
+            return None
+        if self._is_ours(existing):
+            told = encoding.read(existing.avus) if not change.decodes else change.before
+            return Converted(
+                self._source.path,
+                target,
+                plain_size=told.plain_size,
+                plain_sha256=told.plain_sha256,
+                encoding=str(told),
+                key=told.key,
+            )
+        if self._request.existing == "skip":
+            return Converted(self._source.path, target, skipped=True)
+        if self._request.existing == "refuse":
+            raise _exists(target)
+        return None
+
+    def _is_ours(self, existing: Existing) -> bool:
+        """Whether an earlier attempt of this job published it."""
+        told = {attribute: value for attribute, value, _ in existing.avus}
+        made = (told.get(names.MADE_BY_ATTRIBUTE), told.get(SOURCE_ATTRIBUTE))
+        return made == (self._zone.job_id, str(self._source.data_id))
+
+    def _codec(self, change: Change) -> tuple[Codec, str]:
+        """The chain of the change's methods, and the key that an object made by it names."""
+        key: Key | None = None
+        if change.decodes and set(change.run) & set(ENCRYPTIONS):
+            key = self._tools.keyring.opening_key(*encoding.key_of(change.before))
+        elif not change.decodes and self._request.encryption:
+            key = self._tools.keyring.sealing_key(self._request.key)
+        chain = Chain(*(self._step(method, change.decodes, key) for method in change.run))
+        return chain, key.reference if key and not change.decodes else change.after.key
+
+    def _step(self, method: str, decodes: bool, key: Key | None) -> Codec:
+        workers = self._tools.workers
+        if key is None or method in COMPRESSIONS:
+            row = COMPRESSIONS[method]
+            return row.decoder(workers) if decodes else row.encoder(workers, self._request.level or 0)
+        return (ENCRYPTIONS[method].opener if decodes else ENCRYPTIONS[method].sealer)(workers, key)
+
+    def _made(self, target: str, change: Change, codec: Codec, key: str, avus: list[Avu]) -> Converted:
+        hidden = self._zone.hidden(target, self._source)
+        try:
+            passed = self._passed(hidden, change, codec)
+            after = _measured(change, passed, key)
+            self._zone.verify(hidden, passed)
+            self._zone.check_unchanged(self._source)
+            self._zone.dress(hidden, [*_kept(avus), *after.avus(), *self._origin(target)], self._source)
+            self._watch.check()
+            self._zone.publish(hidden, target, self._request.existing == "replace")
+        except BaseException:
+            self._zone.discard(hidden)
+            raise
+        return _converted(self._source.path, target, change, after, passed)
+
+    def _passed(self, hidden: str, change: Change, codec: Codec) -> Passed:
+        """The one pass; what comes out of a decoder must be what went in once, as far as that is known."""
+        expected = change.before if change.yields_plain else Encoding()
+        reader = self._zone.reader(self._source.path)
+        with _closing(reader.close):
+            writer = self._zone.writer(hidden)
+            with _closing(writer.close):
+                passed = pipeline.run(
+                    reader, codec, writer, size=self._source.size, limit=expected.plain_size, watch=self._watch
+                )
+        _compare("stored bytes", self._source.checksum, passed.read_sha256)
+        _compare("plain data", expected.plain_sha256, passed.written_sha256)
+        if expected.plain_size not in (None, passed.written_size):
+            raise _differs("plain data", f"{passed.written_size} of {expected.plain_size} bytes")
+        return passed
+
+    def _origin(self, target: str) -> list[Avu]:
+        """What recognises the object as this job's; the unit tells ``Zone.clean`` the final name."""
+        return [
+            (names.MADE_BY_ATTRIBUTE, self._zone.job_id, split(target)[1]),
+            (SOURCE_ATTRIBUTE, str(self._source.data_id), ""),
+        ]
+
+    def _dispose_of_original(self) -> None:
+        if self._request.original != "keep":
+            self._zone.remove(self._source.path, trash=self._request.original == "trash")
+
+    def _start(self) -> bytes:
+        buffer = bytearray(ENOUGH_TO_RECOGNISE)
+        reader = self._zone.reader(self._source.path)
+        with _closing(reader.close):
+            return bytes(buffer[: reader.readinto(buffer)])
+
+
+@contextmanager
+def _closing(close: Callable[[], None]) -> Iterator[None]:
+    """Close a stream after the block; if the block fails, that is the error to tell."""
+    try:
+        yield
+    except BaseException:
+        with suppress(JobError):
+            close()
+        raise
+    close()
+
+
+def _measured(change: Change, passed: Passed, key: str) -> Encoding:
+    """The result's encoding, with what the pass found out about plain data that nobody had described before."""
+    after = change.after
+    size, sha256 = after.plain_size, after.plain_sha256
+    if not change.decodes and not change.before.methods:
+        size, sha256 = passed.read_size, passed.read_sha256
+    return Encoding(after.methods, key, size, sha256, after.plain_name)
+
+
+def _converted(source: str, target: str, change: Change, after: Encoding, passed: Passed) -> Converted:
+    read, written = (passed.read_size, passed.read_sha256), (passed.written_size, passed.written_sha256)
+    plain, stored = (written, read) if change.decodes else (read, written)
+    told = change.before if change.decodes else after
+    return Converted(source, target, False, *plain, *stored, encoding=str(told), key=told.key)
+
+
+def _kept(avus: list[Avu]) -> list[Avu]:
+    """The source's own metadata: all but ours."""
+    return [avu for avu in avus if not avu[0].startswith(encoding.OWN_PREFIX)]
+
+
+def _compare(what: str, known: str, found: str) -> None:
+    """Raise JobError if a known SHA-256 is not the one found; hashes of other kinds say nothing here."""
+    if known.startswith("sha2:") and known != found:
+        raise _differs(what, "their SHA-256 is another")
+
+
+def _differs(what: str, how: str) -> JobError:
+    return JobError(
+        "verification_failed",
+        f"the {what} are not those that were recorded: {how}",
+        remedy="restore the object from a good replica or a copy",
+    )
+
+
+def _exists(target: str) -> JobError:
+    return JobError(
+        "target_exists",
+        f"{target} exists",
+        field="target",
+        remedy="name another target, or set existing to 'skip' or 'replace'",
+    )

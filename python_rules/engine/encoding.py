@@ -1,0 +1,175 @@
+"""What an object's sluice:: metadata say about it, and what an operation makes of that. Pure: no I/O.
+
+The encoding is the list of methods in the order in which they were applied, 'zstd+aes256-gcm'; an operation that
+encodes appends to it, one that decodes takes from its end.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+
+from python_rules import names
+from python_rules.engine.codec.table import recognised
+from python_rules.engine.seal.table import ENCRYPTIONS
+from python_rules.jobs import methods
+from python_rules.jobs.errors import JobError, RequestError
+from python_rules.jobs.methods import COMPRESSIONS, DECOMPRESS, ENCRYPT
+from python_rules.jobs.model import JobRequest
+from python_rules.jobs.paths import checked
+from python_rules.jobs.record import Avu
+
+OWN_PREFIX = "sluice::"
+SOURCE_ATTRIBUTE = "sluice::source"  # data id of the object that this one was made from
+ENOUGH_TO_RECOGNISE = 16  # bytes: longer than the magic of every method
+SUFFIXES = {name: row.suffix for table in (methods.COMPRESSIONS, methods.ENCRYPTIONS) for name, row in table.items()}
+
+
+@dataclass(frozen=True)
+class Encoding:
+    """How an object is encoded: its methods, the key of the sealing one, and what its plain data are.
+
+    ``plain_size`` (bytes) and ``plain_sha256`` are unknown (None, '') where no Sluice wrote them down.
+    """
+
+    methods: tuple[str, ...] = ()
+    key: str = ""
+    plain_size: int | None = None
+    plain_sha256: str = ""
+    plain_name: str = ""
+
+    def __str__(self) -> str:
+        return "+".join(self.methods)
+
+    @property
+    def suffix(self) -> str:
+        """What the methods append to a name."""
+        return "".join(SUFFIXES[method] for method in self.methods)
+
+    def avus(self) -> list[Avu]:
+        """The metadata that say so; none for plain data."""
+        if not self.methods:
+            return []
+        told = {
+            names.ENCODING_ATTRIBUTE: str(self),
+            names.KEY_ATTRIBUTE: self.key,
+            names.PLAIN_SIZE_ATTRIBUTE: "" if self.plain_size is None else str(self.plain_size),
+            names.PLAIN_SHA256_ATTRIBUTE: self.plain_sha256,
+            names.PLAIN_NAME_ATTRIBUTE: self.plain_name,
+        }
+        return [(attribute, value, "") for attribute, value in told.items() if value]
+
+
+@dataclass(frozen=True)
+class Change:
+    """What an operation does to one object: the methods to run, in that order, and what it is before and after."""
+
+    before: Encoding
+    after: Encoding
+    run: tuple[str, ...]
+    decodes: bool
+    name: str  # of the result, without its collection
+
+    @property
+    def yields_plain(self) -> bool:
+        """Whether the result is the plain data themselves, whose size and hash may be known."""
+        return self.decodes and not self.after.methods
+
+
+def read(avus: Iterable[Avu]) -> Encoding:
+    """The encoding that an object's metadata tell; raises JobError ``wrong_encoding`` if they make no sense."""
+    told = {attribute: value for attribute, value, _ in avus}
+    size = told.get(names.PLAIN_SIZE_ATTRIBUTE, "")
+    applied = tuple(filter(None, told.get(names.ENCODING_ATTRIBUTE, "").split("+")))
+    if any(method not in SUFFIXES for method in applied) or not (not size or (size.isascii() and size.isdigit())):
+        raise wrong("its sluice:: metadata make no sense", "restore its metadata (imeta)")
+    return Encoding(
+        applied,
+        told.get(names.KEY_ATTRIBUTE, ""),
+        int(size) if size else None,
+        told.get(names.PLAIN_SHA256_ATTRIBUTE, ""),
+        _component(told.get(names.PLAIN_NAME_ATTRIBUTE, "")),
+    )
+
+
+def plan(request: JobRequest, name: str, avus: Iterable[Avu], start: Callable[[], bytes]) -> Change:
+    """What the operation does to an object of this name; raises JobError ``wrong_encoding`` if it cannot.
+
+    ``start`` gives the object's first bytes; it is called only when the metadata do not tell how it is encoded.
+    """
+    before = read(avus)
+    if methods.OPERATIONS[request.operation].encodes:
+        return _encoded(request, name, before)
+    return _decoded(request, name, before if before.methods else _guessed(request, name, before, start))
+
+
+def key_of(encoding: Encoding) -> tuple[str, int]:
+    """Name and version of the key that an object says it is sealed under."""
+    name, _, version = encoding.key.partition(":")
+    if not (name and version.isascii() and version.isdigit()):
+        raise wrong("it does not say which key it is sealed under", f"set {names.KEY_ATTRIBUTE} to <key>:<version>")
+    return name, int(version)
+
+
+def wrong(text: str, remedy: str) -> JobError:
+    """The error about an object that is not encoded so that the operation can be done."""
+    return JobError("wrong_encoding", text, remedy=remedy)
+
+
+def _encoded(request: JobRequest, name: str, before: Encoding) -> Change:
+    if ENCRYPT in request.steps and any(method in ENCRYPTIONS for method in before.methods):
+        raise wrong("it is encrypted already", "decrypt it first to seal it under another key")
+    chosen = tuple(filter(None, (request.compression, request.encryption)))
+    plain_name = before.plain_name or (name if not before.methods else "")
+    after = replace(before, methods=before.methods + chosen, plain_name=plain_name)
+    return Change(before, after, chosen, False, name + request.suffix())
+
+
+def _decoded(request: JobRequest, name: str, before: Encoding) -> Change:
+    taken: list[str] = []
+    left = list(before.methods)
+    for step in request.steps:
+        kinds = COMPRESSIONS if step == DECOMPRESS else methods.ENCRYPTIONS
+        if not left or left[-1] not in kinds:
+            raise _cannot(step, Encoding(tuple(left)))
+        taken.append(left.pop())
+    after = replace(before, methods=tuple(left), key=before.key if set(left) & set(ENCRYPTIONS) else "")
+    return Change(before, after, tuple(taken), True, _decoded_name(name, before, after, taken))
+
+
+def _decoded_name(name: str, before: Encoding, after: Encoding, taken: list[str]) -> str:
+    if before.plain_name:
+        return before.plain_name + after.suffix
+    for method in taken:
+        name = name.removesuffix(SUFFIXES[method])
+    return name
+
+
+def _guessed(request: JobRequest, name: str, told: Encoding, start: Callable[[], bytes]) -> Encoding:
+    """The encoding of an object that no Sluice made, or that lost its metadata: by its first bytes and its name."""
+    found = recognised(start())
+    sealed = next((method for method, row in methods.ENCRYPTIONS.items() if name.endswith(row.suffix)), None)
+    if request.steps[0] == DECOMPRESS and found:
+        return replace(told, methods=(found,))
+    if sealed and start().startswith(ENCRYPTIONS[sealed].magic) and told.key:
+        inner = name.removesuffix(SUFFIXES[sealed])
+        under = next((method for method in COMPRESSIONS if inner.endswith(SUFFIXES[method])), None)
+        return replace(told, methods=tuple(filter(None, (under, sealed))))
+    if sealed and start().startswith(ENCRYPTIONS[sealed].magic) and request.steps[0] != DECOMPRESS:
+        key_of(told)  # raises: without the key's name there is nothing to be done
+    return told
+
+
+def _cannot(step: str, encoding: Encoding) -> JobError:
+    if not encoding.methods:
+        return wrong(f"it cannot be {step}ed: it is not encoded in a way that is known here", "leave it out")
+    does = "decrypt_decompress or decrypt" if encoding.methods[-1] in ENCRYPTIONS else "decompress"
+    return wrong(f"it cannot be {step}ed: its encoding is {encoding}", f"use {does}")
+
+
+def _component(name: str) -> str:
+    """The name if it is one: metadata are the user's to write, so '../x' or 'a/b' in them count as none."""
+    try:
+        return name if name and "/" not in name and checked(f"/zone/{name}", "name") else ""
+    except RequestError:
+        return ""

@@ -1,0 +1,97 @@
+"""Who wraps the keys of a keyring: a small interface, and the provider whose master key is a file."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import os
+import stat
+from typing import Protocol
+
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+from python_rules.jobs.errors import JobError
+
+MASTER_SIZE = 32
+NONCE_SIZE = 12
+
+
+class Provider(Protocol):
+    """Wraps secrets so that they may be written down; ``context`` is bound to what it wraps."""
+
+    def wrap(self, secret: bytes, context: bytes) -> bytes:
+        """The secret, wrapped; raises JobError ``configuration`` if the master key cannot be used."""
+
+    def unwrap(self, wrapped: bytes, context: bytes) -> bytes:
+        """The secret again; raises JobError ``configuration`` if it was not wrapped so."""
+
+
+class FileProvider:
+    """A master key of 32 bytes in a file of its own, which only the service account may read."""
+
+    def __init__(self, path: str) -> None:
+        self.path = path
+
+    def wrap(self, secret: bytes, context: bytes) -> bytes:
+        """As Provider.wrap: a random nonce, then AES-256-GCM."""
+        nonce = os.urandom(NONCE_SIZE)
+        return nonce + self._cipher().encrypt(nonce, secret, context)
+
+    def unwrap(self, wrapped: bytes, context: bytes) -> bytes:
+        """As Provider.unwrap."""
+        try:
+            return self._cipher().decrypt(wrapped[:NONCE_SIZE], wrapped[NONCE_SIZE:], context)
+        except (InvalidTag, ValueError):
+            raise JobError(
+                "configuration",
+                f"the master key in {self.path} did not wrap this key, or the keyring is damaged",
+                field="key",
+                remedy="an administrator must restore the keyring or its master key from a back-up",
+            ) from None
+
+    def _cipher(self) -> AESGCM:
+        # Read for each use: a master key that stays in memory is one that a core file holds.
+        try:
+            return AESGCM(_decoded(_read_private(self.path), self.path))
+        except OSError as error:
+            raise _unusable(self.path, f"cannot be read: {error.strerror}", "check keys.master_key") from None
+
+
+def create_master_key(path: str) -> None:
+    """Write a new master key with mode 0600; raises JobError ``configuration`` if the file exists."""
+    try:
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except OSError as error:
+        raise _unusable(path, f"cannot be made: {error.strerror}", "a master key is never overwritten") from None
+    with os.fdopen(descriptor, "wb") as file:
+        file.write(base64.b64encode(os.urandom(MASTER_SIZE)) + b"\n")
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def _read_private(path: str) -> bytes:
+    """The content of a file that nobody else can read or write, checked on the open file."""
+    with open(path, "rb") as file:
+        status = os.fstat(file.fileno())
+        if not stat.S_ISREG(status.st_mode):
+            raise _unusable(path, "is not a regular file", "name the file of the master key")
+        if status.st_uid != os.geteuid():
+            raise _unusable(path, f"belongs to user {status.st_uid}", "it must belong to the service account")
+        if stat.S_IMODE(status.st_mode) & 0o077:
+            raise _unusable(path, f"has mode {stat.S_IMODE(status.st_mode):04o}", "others may read it: chmod 0600")
+        return file.read(4096)
+
+
+def _decoded(text: bytes, path: str) -> bytes:
+    try:
+        secret = base64.b64decode(text.strip(), validate=True)
+    except binascii.Error:
+        secret = b""
+    if len(secret) != MASTER_SIZE:
+        raise _unusable(path, f"does not hold {MASTER_SIZE} bytes in base64", "restore it from a back-up")
+    return secret
+
+
+def _unusable(path: str, what: str, remedy: str) -> JobError:
+    return JobError("configuration", f"the master key file {path} {what}", remedy=remedy)

@@ -1,0 +1,160 @@
+"""What the catalogue knows of objects and collections, as the session's user may see it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+from irods.api_number import api_number
+from irods.column import Column, Criterion
+from irods.connection import Connection
+from irods.exception import CAT_NO_ROWS_FOUND
+from irods.message import GenQueryResponse, iRODSMessage
+from irods.models import Collection, DataAccess, DataObject, DataObjectMeta, User
+from irods.query import Query
+from irods.results import ResultSet
+from irods.session import iRODSSession
+
+from python_rules.jobs.paths import is_within, split
+
+GOOD = "1"  # replica status; 0 stale, 2 intermediate, 4 locked
+
+# GenQuery splits conditions at || and && even inside quotes (quotes themselves it takes: first and last count), and
+# LIKE has wildcards and an escape of its own. '_' matches any one character; rows are compared exactly afterwards.
+_UNSAFE = str.maketrans(dict.fromkeys("'|&\\%_", "_"))
+
+Row = dict[Column, Any]
+
+
+class Replica(NamedTuple):
+    """One replica of a data object; size in bytes, checksum as the catalogue has it ('' for none)."""
+
+    data_id: int
+    collection: str
+    name: str
+    size: int
+    status: str
+    checksum: str
+    modified: str
+
+    @property
+    def path(self) -> str:
+        return f"{self.collection}/{self.name}"
+
+
+_REPLICA = (
+    DataObject.id,
+    Collection.name,
+    DataObject.name,
+    DataObject.size,
+    DataObject.replica_status,
+    DataObject.checksum,
+    DataObject.modify_time,
+    DataObject.replica_number,
+)
+
+
+def replicas(session: iRODSSession, path: str) -> list[Replica]:
+    """All replicas of one data object; none if it does not exist."""
+    collection, name = split(path)
+    wanted = session.query(*_REPLICA).filter(equal(Collection.name, collection), equal(DataObject.name, name))
+    return [found for found in map(_replica, rows(session, wanted)) if found.path == path]
+
+
+def replicas_of(session: iRODSSession, data_id: int) -> list[Replica]:
+    """All replicas of the data object with this id."""
+    wanted = session.query(*_REPLICA).filter(Criterion("=", DataObject.id, data_id))
+    return [_replica(row) for row in rows(session, wanted)]
+
+
+def replicas_below(session: iRODSSession, collection: str, name_begins: str = "") -> Iterator[Replica]:
+    """All replicas of all data objects in a collection and below it, whose names begin so."""
+    named = [begins(DataObject.name, name_begins)] if name_begins else []
+    for place in (equal(Collection.name, collection), begins(Collection.name, collection + "/")):
+        for row in rows(session, session.query(*_REPLICA).filter(place, *named)):
+            found = _replica(row)
+            if is_within(found.collection, collection) and found.name.startswith(name_begins):
+                yield found
+
+
+def collection_exists(session: iRODSSession, path: str) -> bool:
+    """Whether there is such a collection."""
+    wanted = session.query(Collection.name).filter(equal(Collection.name, path))
+    return any(row[Collection.name] == path for row in rows(session, wanted))
+
+
+def collections_below(session: iRODSSession, path: str) -> list[str]:
+    """The paths of all collections below one, sorted."""
+    wanted = session.query(Collection.name).filter(begins(Collection.name, path + "/"))
+    found = (row[Collection.name] for row in rows(session, wanted))
+    return sorted(name for name in found if name.startswith(path + "/"))
+
+
+def attributes(session: iRODSSession, data_id: int) -> list[tuple[str, str, str]]:
+    """The AVUs of a data object: attribute, value, unit."""
+    columns = (DataObjectMeta.name, DataObjectMeta.value, DataObjectMeta.units)
+    found = rows(session, session.query(*columns).filter(Criterion("=", DataObject.id, data_id)))
+    return [(row[columns[0]], row[columns[1]], row[columns[2]] or "") for row in found]
+
+
+def accesses(session: iRODSSession, data_id: int) -> dict[int, int]:
+    """Who may do what with a data object: access type (1050 read, 1200 own, ...) by user or group id."""
+    columns = (DataAccess.user_id, DataAccess.type)
+    found = rows(session, session.query(*columns).filter(Criterion("=", DataAccess.data_id, data_id)))
+    return {row[DataAccess.user_id]: row[DataAccess.type] for row in found}
+
+
+def user_named(session: iRODSSession, user_id: int) -> tuple[str, str] | None:
+    """Name and zone of a user or group; None if it is gone."""
+    found = rows(session, session.query(User.name, User.zone).filter(Criterion("=", User.id, user_id)))
+    return next(((row[User.name], row[User.zone]) for row in found), None)
+
+
+def equal(column: Column, text: str) -> Criterion:
+    """A condition that the text itself meets, whatever is in it; others may too: compare the rows."""
+    splits = "||" in text or "&&" in text
+    return Criterion("like", column, text.translate(_UNSAFE)) if splits else Criterion("=", column, text)
+
+
+def begins(column: Column, text: str) -> Criterion:
+    """A condition that all texts meet which begin so; others may too: compare the rows."""
+    return Criterion("like", column, text.translate(_UNSAFE) + "%")
+
+
+def rows(session: iRODSSession, query: Query) -> Iterator[Row]:
+    """All rows, page after page.
+
+    Pages must come over the connection that began the query: python-irodsclient's own iteration takes any idle one
+    for each page, and so mixes up the queries of a session that has several.
+    """
+    with session.pool.get_connection() as connection:
+        continued = 0
+        while True:
+            page = _page(connection, query.continue_index(continued))
+            if page is None:
+                return
+            yield from page.rows
+            continued = page.continue_index
+            if continued <= 0:
+                return
+
+
+def _page(connection: Connection, query: Query) -> ResultSet | None:
+    """One page of rows; None if there are none."""
+    connection.send(iRODSMessage("RODS_API_REQ", msg=query._message(), int_info=api_number["GEN_QUERY_AN"]))
+    try:
+        return ResultSet(connection.recv().get_main_message(GenQueryResponse))
+    except CAT_NO_ROWS_FOUND:
+        return None
+
+
+def _replica(row: Row) -> Replica:
+    return Replica(
+        row[DataObject.id],
+        row[Collection.name],
+        row[DataObject.name],
+        row[DataObject.size],
+        row[DataObject.replica_status],
+        row[DataObject.checksum] or "",
+        str(row[DataObject.modify_time]),
+    )

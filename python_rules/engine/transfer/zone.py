@@ -1,0 +1,271 @@
+"""One user's way into a zone: list, read, write beside, verify, publish.
+
+A result is written to a hidden sibling of its target, checked against what the server says about it, dressed with
+metadata and access rights, and only then renamed. Nothing half-made ever has a final name.
+"""
+
+from __future__ import annotations
+
+import builtins
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from irods.access import iRODSAccess
+from irods.api_number import api_number
+from irods.message import FileOpenRequest, ObjCopyRequest, StringStringMap, iRODSMessage
+from irods.meta import AVUOperation, iRODSMeta
+from irods.models import DataObject
+from irods.session import iRODSSession
+
+from python_rules.engine.pipeline import Passed, Tally, read_blocks
+from python_rules.engine.transfer import queries
+from python_rules.engine.transfer.errors import told
+from python_rules.engine.transfer.listing import Listing, SourceObject, list_source
+from python_rules.engine.transfer.queries import GOOD, Replica
+from python_rules.engine.transfer.streams import Reader, Writer
+from python_rules.engine.watch import UNWATCHED
+from python_rules.jobs.errors import JobError
+from python_rules.jobs.paths import HIDDEN_PREFIX, split, zone_of
+from python_rules.jobs.record import LONGEST_VALUE, Avu
+from python_rules.names import MADE_BY_ATTRIBUTE
+
+__all__ = ["Listing", "SourceObject", "Zone"]
+
+OLD = ".old"  # ends the hidden name of what 'replace' takes away until the new object is in place
+_RENAME = 11  # oprType RENAME_DATA_OBJ
+
+
+@dataclass(frozen=True)
+class Existing:
+    """What is at a target already."""
+
+    data_id: int
+    avus: list[Avu]
+
+
+class Zone:
+    """A session of the job's user, for one thread at a time; every method raises JobError alone."""
+
+    def __init__(self, session: iRODSSession, job_id: str) -> None:
+        self._session = session
+        self.job_id = job_id
+        self._users: dict[int, tuple[str, str] | None] = {}
+
+    def list(self, source: str, only: tuple[str, ...] = ()) -> Listing:
+        """The objects of a source; raises JobError ``source_not_found``."""
+        with told(source):
+            return list_source(self._session, source, only)
+
+    def attributes(self, source: SourceObject) -> builtins.list[Avu]:
+        """The AVUs of an object."""
+        with told(source.path):
+            return queries.attributes(self._session, source.data_id)
+
+    def reader(self, path: str) -> Reader:
+        """Open an object to be read; whoever opens it closes it."""
+        return Reader(self._session, path)
+
+    def writer(self, path: str) -> Writer:
+        """Make an object, or begin it anew; whoever opens it closes it."""
+        return Writer(self._session, path)
+
+    def hidden(self, target: str, source: SourceObject) -> str:
+        """The sibling of a target that a result is written to; the same one at every attempt."""
+        return f"{split(target)[0]}/{HIDDEN_PREFIX}{self.job_id}-{source.data_id}"
+
+    def existing(self, target: str) -> Existing | None:
+        """What is at a target; raises JobError ``target_exists`` if that is a collection."""
+        with told(target):
+            found = queries.replicas(self._session, target)
+            if found:
+                return Existing(found[0].data_id, queries.attributes(self._session, found[0].data_id))
+            if queries.collection_exists(self._session, target):
+                raise _taken(target, "a collection")
+        return None
+
+    def make_collections(self, root: str, below: Iterable[str]) -> None:
+        """Make a collection and those below it (relative paths, parents first) that are not there yet."""
+        with told(root):
+            if queries.replicas(self._session, root):
+                raise _taken(root, "a data object")
+            there = set(queries.collections_below(self._session, root))
+            if queries.collection_exists(self._session, root):
+                there.add(root)
+            for path in [root, *(f"{root}/{name}" for name in below)]:
+                if path not in there:
+                    self._session.collections.create(path, recurse=True)
+
+    def require_collection(self, path: str) -> None:
+        """Raise JobError ``target_collection_not_found`` unless there is such a collection."""
+        with told(path):
+            if queries.collection_exists(self._session, path):
+                return
+        raise JobError(
+            "target_collection_not_found",
+            f"the collection {path} does not exist, or may not be seen",
+            field="target",
+            remedy="make the collection first (imkdir)",
+        )
+
+    def check_unchanged(self, source: SourceObject) -> None:
+        """Raise JobError ``source_changed`` if somebody wrote to the object since it was listed."""
+        with told(source.path):
+            found = queries.replicas_of(self._session, source.data_id)
+        for replica in found:
+            seen = (replica.path, replica.size, replica.modified)
+            if replica.status == GOOD and seen == (source.path, source.size, source.modified):
+                return
+        raise JobError(
+            "source_changed",
+            f"{source.path} was changed while it was read",
+            remedy="submit the job again when nobody writes to it",
+            object_path=source.path,
+        )
+
+    def verify(self, path: str, passed: Passed) -> None:
+        """Compare what the server stored with what was sent; raises JobError ``verification_failed``."""
+        with told(path):
+            good = [found for found in queries.replicas(self._session, path) if found.status == GOOD]
+        if not good:
+            raise _unverified(path, "no replica of it is good")
+        for replica in good:
+            if replica.size != passed.written_size:
+                raise _unverified(path, f"it has {replica.size} of {passed.written_size} bytes")
+            if self._checksum(replica) != passed.written_sha256:
+                raise _unverified(path, "its checksum is not that of what was sent")
+
+    def dress(self, path: str, avus: Iterable[Avu], source: SourceObject) -> None:
+        """Give an object its AVUs, all or none, and the access rights of the source."""
+        with told(path):
+            # A catalogue may hold longer ones from elsewhere; written again they would make the object unreadable.
+            self._add(path, [avu for avu in avus if all(len(part.encode()) <= LONGEST_VALUE for part in avu)])
+            self._copy_access(path, source)
+
+    def publish(self, hidden: str, target: str, replace: bool) -> None:
+        """Give a verified object its final name; ``replace`` takes away what has it, once the new one is there."""
+        with told(target):
+            if not (replace and queries.replicas(self._session, target)):
+                return self._rename(hidden, target)
+            old = hidden + OLD
+            self._rename(target, old)
+            try:
+                self._rename(hidden, target)
+            except BaseException:
+                self._rename(old, target)
+                raise
+            return self._session.data_objects.unlink(old, force=True)
+
+    def remove(self, path: str, trash: bool = False) -> None:
+        """Remove an object, or move it to the trash."""
+        with told(path):
+            self._session.data_objects.unlink(path, force=not trash)
+
+    def discard(self, hidden: str) -> None:
+        """Remove what was not published; that it is not there, or cannot be removed now, is no error: ``clean``
+        comes after."""
+        try:
+            self.remove(hidden)
+        except JobError:
+            return
+
+    def clean(self, collections: Iterable[str]) -> tuple[str, ...]:
+        """Undo what broken attempts of this job left in these collections and below: hidden siblings go, what
+        'replace' took away comes back unless the new object is in place. The paths that could not be removed."""
+        left: builtins.list[str] = []
+        for collection in collections:
+            with told(collection):
+                prefix = f"{HIDDEN_PREFIX}{self.job_id}-"
+                found = {row.path: row for row in queries.replicas_below(self._session, collection, prefix)}
+            for path in sorted(found, reverse=True):  # '….old' before the new object that knows its final name
+                if not self._undone(path, found):
+                    left.append(path)
+        return tuple(left)
+
+    def _undone(self, path: str, found: dict[str, Replica]) -> bool:
+        try:
+            if path.endswith(OLD) and (target := self._final_name(path, found)):
+                with told(target):
+                    self._rename(path, target)
+            else:
+                self.remove(path)
+        except JobError:
+            return False
+        return True
+
+    def _final_name(self, old: str, found: dict[str, Replica]) -> str | None:
+        """Where an object belongs that 'replace' took away, if that place is free."""
+        new = found.get(old.removesuffix(OLD))
+        if new is None:
+            return None  # it was published, so the old one is to go
+        with told(new.path):
+            avus = queries.attributes(self._session, new.data_id)
+        name = next((unit for attribute, _, unit in avus if attribute == MADE_BY_ATTRIBUTE), "")
+        target = f"{split(old)[0]}/{name}"
+        return target if name and self.existing(target) is None else None
+
+    def _checksum(self, replica: Replica) -> str:
+        """The server's SHA-256; where the zone prefers another hash, that of what it gives back."""
+        known = replica.checksum or str(self._session.data_objects.chksum(replica.path))
+        if known.startswith("sha2:"):
+            return known
+        reader, tally = self.reader(replica.path), Tally()
+        try:
+            for _ in tally.over(read_blocks(reader, replica.size, UNWATCHED)):
+                pass
+        finally:
+            reader.close()
+        return tally.sha256
+
+    def _add(self, path: str, avus: builtins.list[Avu]) -> None:
+        if zone_of(path) == self._session.pool.account.proxy_zone:  # that of the server
+            operations = [AVUOperation(operation="add", avu=iRODSMeta(a, v, u or None)) for a, v, u in avus]
+            self._session.metadata.apply_atomic_operations(DataObject, path, *operations)
+            return
+        for attribute, value, unit in avus:  # atomic operations do not cross zones
+            self._session.metadata.add(DataObject, path, iRODSMeta(attribute, value, unit or None))
+
+    def _copy_access(self, path: str, source: SourceObject) -> None:
+        own = (self._session.pool.account.client_user, self._session.pool.account.client_zone)
+        for user_id, access in queries.accesses(self._session, source.data_id).items():
+            user = self._user(user_id)
+            if user and user != own and access in iRODSAccess.strings:
+                self._session.acls.set(iRODSAccess(iRODSAccess.to_string(access), path, *user))
+
+    def _user(self, user_id: int) -> tuple[str, str] | None:
+        if user_id not in self._users:
+            self._users[user_id] = queries.user_named(self._session, user_id)
+        return self._users[user_id]
+
+    def _rename(self, source: str, target: str) -> None:
+        """The bare call: python-irodsclient's ``move`` first asks whether the target is a collection, and if it is
+        moves the object into it."""
+        message = ObjCopyRequest(srcDataObjInp_PI=_rename_end(source), destDataObjInp_PI=_rename_end(target))
+        with self._session.pool.get_connection() as connection:
+            connection.send(iRODSMessage("RODS_API_REQ", msg=message, int_info=api_number["DATA_OBJ_RENAME_AN"]))
+            connection.recv()
+
+
+def _rename_end(path: str) -> FileOpenRequest:
+    return FileOpenRequest(
+        objPath=path,
+        createMode=0,
+        openFlags=0,
+        offset=0,
+        dataSize=0,
+        numThreads=0,
+        oprType=_RENAME,
+        KeyValPair_PI=StringStringMap(),
+    )
+
+
+def _taken(path: str, by: str) -> JobError:
+    return JobError("target_exists", f"{path} is {by}", field="target", remedy="name another target", object_path=path)
+
+
+def _unverified(path: str, what: str) -> JobError:
+    return JobError(
+        "verification_failed",
+        f"the zone did not store what was sent: {what}",
+        remedy="retry the job; if it stays so, the storage resource is damaged",
+        object_path=path,
+    )

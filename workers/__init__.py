@@ -1,0 +1,1 @@
+"""Celery: forwards requests into a zone, watches its jobs. Tasks hold no data and no secret."""
