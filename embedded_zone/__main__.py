@@ -75,16 +75,20 @@ def _run(options: argparse.Namespace) -> int:
 
 
 def _start(options: argparse.Namespace) -> int:
+    from embedded_zone.server.embedding import read_port, spawn
     from embedded_zone.server.home import running_pid
-    from embedded_zone.server.supervisor import _read_port, spawn
 
     config = ZoneConfig.load(options.home.absolute())
     if running_pid(config):
         raise ConfigError(f"the zone of {config.home} already runs as process {running_pid(config)}")
     ready, ready_end = os.pipe()
-    spawn(config, [sys.executable, "-m", "embedded_zone", "run", str(config.home), "--ready", str(ready_end)], (ready_end,))
+    spawn(
+        config,
+        [sys.executable, "-m", "embedded_zone", "run", str(config.home), "--ready", str(ready_end)],
+        (ready_end,),
+    )
     os.close(ready_end)
-    print(f"zone {config.zone_name} accepts connections on {config.host}:{_read_port(config, ready)}")
+    print(f"zone {config.zone_name} accepts connections on {config.host}:{read_port(config, ready)}")
     return 0
 
 
@@ -156,7 +160,7 @@ _COMMANDS = {
 
 def main(arguments: list[str] | None = None) -> int:
     """Run one command; the exit code is 0, 1 for an error that the text explains, 3 for a zone that does not run."""
-    from embedded_zone.server.supervisor import ZoneNotStarted
+    from embedded_zone.server.embedding import ZoneNotStarted
 
     options = parser().parse_args(arguments)
     try:

@@ -1,12 +1,13 @@
 """A blocking client: what the delay server and federation use to talk to a zone, in either body protocol.
 
-    with ZoneClient.service(config, client=("alice", "tempZone"), option="irodsDelayServer") as zone:
-        zone.call(1206, {...}, request_type="ExecRuleExpression_PI")
+with ZoneClient.service(config, client=("alice", "tempZone"), option="irodsDelayServer") as zone:
+    zone.call(1206, {...}, request_type="ExecRuleExpression_PI")
 """
 
 from __future__ import annotations
 
 import base64
+import contextlib
 import json
 import secrets
 import socket
@@ -16,8 +17,8 @@ from types import TracebackType
 from typing import Any
 
 from embedded_zone.config import ZoneConfig
+from embedded_zone.connection import ClientGone, Connection
 from embedded_zone.errors import IrodsError
-from embedded_zone.server.connection import ClientGone, Connection
 from embedded_zone.wire import codes, frame
 from embedded_zone.wire.frame import Frame, Header, encode_header
 from embedded_zone.wire.obfuscation import decode_irods_a, digest_response, signature_of
@@ -97,10 +98,8 @@ class ZoneClient:
 
     def close(self) -> None:
         """Say goodbye and close; a connection that is broken already is just closed."""
-        try:
+        with contextlib.suppress(ClientGone):
             self._connection.write(Frame(frame.DISCONNECT))
-        except ClientGone:
-            pass
         self._connection.close()
 
     # --- calls

@@ -92,5 +92,5 @@ class ZoneConfig:
                     raise ConfigError(f"{origin}: {key} must be a number")
             elif type(value) is not type(default):
                 raise ConfigError(f"{origin}: {key} must be of type {type(default).__name__}")
-        converted = {k: tuple(v) if isinstance(v, list) else v for k, v in values.items()}
+        converted: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in values.items()}
         return cls(home=home, **converted)

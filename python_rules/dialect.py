@@ -79,16 +79,18 @@ def named_rule(work: Callable[..., Any]) -> Rule:
 def _answer(work: Callable[..., Any], call: Call, given: List[Any]) -> Dict[str, Any]:
     wanted = work.__code__.co_argcount - 1
     if len(given) != wanted or not all(isinstance(text, str) for text in given):
-        error = JobError("bad_value", f"the rule takes {wanted} texts and a variable for its answer")
-        return {"error": error.public()}
+        return _refusal("bad_value", f"the rule takes {wanted} texts and a variable for its answer", "see docs/jobs.md")
     try:
         return {"ok": work(call, *given)}
     except JobError as error:
         return {"error": error.public()}
     except Exception:  # the outermost loop of the zone's side: whatever it is, the caller gets an answer
         call.log("unexpected: " + traceback.format_exc())
-        error = JobError("zone_error", "an unexpected error; the server's log has it", remedy="tell the administrator")
-        return {"error": error.public()}
+        return _refusal("zone_error", "an unexpected error; the server's log has it", "tell the administrator")
+
+
+def _refusal(code: str, text: str, remedy: str) -> Dict[str, Any]:
+    return {"error": JobError(code, text, remedy=remedy).public()}
 
 
 def delayed_rule(work: Callable[[Call, str], None]) -> Rule:

@@ -4,4 +4,4 @@ sluice_cancel_file {
   writeLine("stdout", *response);
 }
 INPUT *job="", *response=""
-OUTPUT *response%ruleExecOut
+OUTPUT ruleExecOut

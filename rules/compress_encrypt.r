@@ -4,4 +4,4 @@ sluice_compress_encrypt_file {
   writeLine("stdout", *response);
 }
 INPUT *source="", *target="", *options="", *response=""
-OUTPUT *response%ruleExecOut
+OUTPUT ruleExecOut

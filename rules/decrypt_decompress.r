@@ -4,4 +4,4 @@ sluice_decrypt_decompress_file {
   writeLine("stdout", *response);
 }
 INPUT *source="", *target="", *options="", *response=""
-OUTPUT *response%ruleExecOut
+OUTPUT ruleExecOut

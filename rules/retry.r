@@ -4,4 +4,4 @@ sluice_retry_file {
   writeLine("stdout", *response);
 }
 INPUT *job="", *response=""
-OUTPUT *response%ruleExecOut
+OUTPUT ruleExecOut

@@ -4,4 +4,4 @@ sluice_status_file {
   writeLine("stdout", *response);
 }
 INPUT *job="", *response=""
-OUTPUT *response%ruleExecOut
+OUTPUT ruleExecOut

@@ -157,7 +157,7 @@ class _Stream:
 
     def __init__(self, http: httpx.Client, path: str) -> None:
         self._http = http
-        timeout = httpx.Timeout(http.timeout, read=_QUIET_SECONDS)
+        timeout = httpx.Timeout(http.timeout.connect, read=_QUIET_SECONDS)
         self._request = http.build_request("GET", path, timeout=timeout)
 
     def __enter__(self) -> Self:

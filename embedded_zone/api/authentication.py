@@ -115,21 +115,21 @@ def log_in(agent: Agent, name: str, zone: str, response: bytes) -> None:
     if not challenge:
         raise IrodsError(codes.CAT_INVALID_AUTHENTICATION, "no challenge was asked for")
     agent.session_signature = signature_of(challenge)
-    user_id = _find_password(agent, name, zone, challenge, response)
+    _check_response(agent, name, zone, challenge, response)
     proxy = _identity(agent, Identity(name, zone), codes.CAT_INVALID_USER)
     wanted = Identity(agent.client.name or name, agent.client.zone or agent.config.zone_name)
     same = (wanted.name, wanted.zone) == (name, zone)
     if not same and proxy.auth_flag < LOCAL_PRIV_USER_AUTH:
         raise IrodsError(codes.SYS_PROXYUSER_NO_PRIV, f"{proxy.qualified} may not act for {wanted.qualified}")
     client = proxy if same else _identity(agent, wanted, codes.CAT_INVALID_CLIENT_USER)
-    assert user_id == proxy.user_id
     agent.proxy = proxy
     agent.client = Identity(client.name, client.zone, client.user_id, client.user_type, client.auth_flag)
 
 
 def _identity(agent: Agent, user: Identity, missing: int) -> Identity:
     row = agent.db.one(
-        "select user_id, user_type_name from R_USER_MAIN where user_name=? and zone_name=? and user_type_name<>'rodsgroup'",
+        "select user_id, user_type_name from R_USER_MAIN where user_name=? and zone_name=? "
+        "and user_type_name<>'rodsgroup'",
         (user.name, user.zone),
     )
     if row is None:
@@ -141,8 +141,8 @@ def _identity(agent: Agent, user: Identity, missing: int) -> Identity:
     return Identity(user.name, user.zone, row["user_id"], row["user_type_name"], flag)
 
 
-def _find_password(agent: Agent, name: str, zone: str, challenge: bytes, response: bytes) -> int:
-    """The user's number if one of its passwords gives ``response``."""
+def _check_response(agent: Agent, name: str, zone: str, challenge: bytes, response: bytes) -> None:
+    """Raise IrodsError unless one of the user's passwords gives ``response``."""
     rows = agent.db.all(
         "select u.user_id, p.rcat_password, p.pass_expiry_ts, p.create_ts, p.modify_ts from R_USER_MAIN u "
         "left join R_USER_PASSWORD p on p.user_id = u.user_id where u.user_name=? and u.zone_name=?",
@@ -152,13 +152,13 @@ def _find_password(agent: Agent, name: str, zone: str, challenge: bytes, respons
         raise IrodsError(codes.CAT_INVALID_USER, f"no user {name}#{zone}")
     stored = [row for row in rows if row["rcat_password"] is not None]
     if not stored and name == ANONYMOUS:
-        return int(rows[0]["user_id"])
+        return
     if not stored:
         raise IrodsError(codes.CAT_INVALID_USER, f"{name}#{zone} has no password")
     for row in stored:
         if hmac.compare_digest(digest_response(challenge, unscramble(row["rcat_password"])), response[:RESPONSE_LEN]):
             _check_expiry(agent, row)
-            return int(row["user_id"])
+            return
     raise IrodsError(codes.CAT_INVALID_AUTHENTICATION, f"wrong password for {name}#{zone}")
 
 
@@ -173,7 +173,8 @@ def _check_expiry(agent: Agent, row: Any) -> None:
     if temporary or expired:
         with agent.db.transaction():
             agent.db.execute(
-                "delete from R_USER_PASSWORD where user_id=? and rcat_password=?", (row["user_id"], row["rcat_password"])
+                "delete from R_USER_PASSWORD where user_id=? and rcat_password=?",
+                (row["user_id"], row["rcat_password"]),
             )
     if expired:
         raise IrodsError(codes.CAT_PASSWORD_EXPIRED, "the password has expired")

@@ -49,7 +49,7 @@ def _list_engines(agent: Agent) -> Reply:
     return Reply(body=to_wire({}))
 
 
-@api(623, "rule_exec_submit", request="RULE_EXEC_SUBMIT_INP_PI", reply="STR_PI", proxy=REMOTE_PRIV_USER_AUTH)
+@api(623, "rule_exec_submit", request="RULE_EXEC_SUBMIT_INP_PI", reply="IRODS_STR_PI", proxy=REMOTE_PRIV_USER_AUTH)
 def rule_exec_submit(agent: Agent, request: dict[str, Any], stream: bytes) -> Reply:
     """Put a rule into the queue for the client; the reply is its id. Ordinary users use delay() in a rule."""
     keywords = request.get("KeyValPair_PI") or {}
@@ -115,7 +115,9 @@ def _known(agent: Agent, identity: Identity) -> Identity:
 @api(10222, "delay_rule_lock", request="DelayRuleLockInput_PI", client=LOCAL_PRIV_USER_AUTH, proxy=LOCAL_PRIV_USER_AUTH)
 def delay_rule_lock(agent: Agent, request: dict[str, Any], stream: bytes) -> None:
     """Take a rule for execution; CAT_NO_ROWS_FOUND if another did."""
-    queue.lock(agent, request.get("rule_id") or "", request.get("lock_host") or "", int(request.get("lock_host_pid") or 0))
+    queue.lock(
+        agent, request.get("rule_id") or "", request.get("lock_host") or "", int(request.get("lock_host_pid") or 0)
+    )
 
 
 @api(

@@ -1,9 +1,9 @@
 """The grammar of a delayed rule's repetition (EF), as ``getNextRepeatTime`` reads it.
 
-    <n><unit>                                    for ever
-    <n><unit> REPEAT FOR EVER | UNTIL SUCCESS | <n> TIMES | UNTIL <time>
-    <n><unit> REPEAT UNTIL SUCCESS OR UNTIL <time> | UNTIL SUCCESS OR <n> TIMES
-    … DOUBLE …                                   the same, the delay doubles; UNTIL SUCCESS UPTO <time> stops doubling
+<n><unit>                                    for ever
+<n><unit> REPEAT FOR EVER | UNTIL SUCCESS | <n> TIMES | UNTIL <time>
+<n><unit> REPEAT UNTIL SUCCESS OR UNTIL <time> | UNTIL SUCCESS OR <n> TIMES
+… DOUBLE …                                   the same, the delay doubles; UNTIL SUCCESS UPTO <time> stops doubling
 """
 
 from __future__ import annotations

@@ -60,6 +60,9 @@ class DelayServer:
                 future.cancel()
         database.close()
 
+    def _complain(self, message: str, *values: Any) -> None:
+        self.log.error(message, *values, extra={"log_category": "delay_server"})
+
     def _poll(self, database: Database, pool: ThreadPoolExecutor) -> None:
         self._taken = {rule_id: future for rule_id, future in self._taken.items() if not future.done()}
         for row in database.all(_DUE, (str(int(time.time())),)):
@@ -75,7 +78,7 @@ class DelayServer:
             if information is not None:
                 self._run_rule(rule_id, information)
         except IrodsError as error:
-            self.log.error("delayed rule %s: %s", rule_id, error, extra={"log_category": "delay_server"})
+            self._complain("delayed rule %s: %s", rule_id, error)
 
     @contextmanager
     def _connection(self) -> Iterator[ZoneClient]:
@@ -103,7 +106,7 @@ class DelayServer:
                 return
             if status < 0:
                 text = information["rule_name"]
-                self.log.error("ruleExec of %s: %s failed.", rule_id, text, extra={"log_category": "delay_server"})
+                self._complain("ruleExec of %s: %s failed.", rule_id, text)
             self._remove(client, rule_id, again=status < 0)
 
     def _call(self, client: ZoneClient, information: dict[str, str]) -> int:
@@ -120,25 +123,27 @@ class DelayServer:
         if not step.keep:
             self._remove(client, rule_id, again=False)
             return
-        changes = {"lock_host": "", "lock_host_pid": "", "lock_ts": "", "lastExeTime": str(now), "exeTime": step.exe_time}
+        changes = {
+            "lock_host": "",
+            "lock_host_pid": "",
+            "lock_ts": "",
+            "lastExeTime": str(now),
+            "exeTime": step.exe_time,
+        }
         if step.frequency is not None:
             changes["exeFrequency"] = step.frequency
         request = {"ruleId": rule_id, "KeyValPair_PI": changes}
         try:
             client.call(RULE_MOD, request, request_type="RULE_EXEC_MOD_INP_PI")
         except IrodsError as error:  # no second try here: this is how a rule with EF stays locked
-            self.log.error(
-                "rcRuleExecMod failed %s for rule ID %s", error.code, rule_id, extra={"log_category": "delay_server"}
-            )
+            self._complain("rcRuleExecMod failed %s for rule ID %s", error.code, rule_id)
 
     def _remove(self, client: ZoneClient, rule_id: str, *, again: bool) -> None:
         request = {"ruleExecId": rule_id}
         try:
             client.call(RULE_DEL, request, request_type="RULE_EXEC_DEL_INP_PI")
         except IrodsError as error:
-            self.log.error(
-                "rcRuleExecDel failed for %s, stat=%s", rule_id, error.code, extra={"log_category": "delay_server"}
-            )
+            self._complain("rcRuleExecDel failed for %s, stat=%s", rule_id, error.code)
             if again:
                 with self._connection() as other:
                     other.call(RULE_DEL, request, request_type="RULE_EXEC_DEL_INP_PI")

@@ -172,7 +172,8 @@ def close_replica(agent: Agent, number: int, options: dict[str, object]) -> None
 def _close_stream(agent: Agent, entry: Descriptor, options: dict[str, object]) -> None:
     update_size, update_status = options.get("update_size", True), options.get("update_status", True)
     if not update_size and not update_status:
-        return replicas.release_token(agent, entry.token)
+        replicas.release_token(agent, entry.token)
+        return
     recorded = entry.replica.size
     try:
         size = vault.status(agent, entry.replica).st_size
@@ -217,5 +218,5 @@ def abandon(agent: Agent, entry: Descriptor) -> None:
         return
     try:
         replicas.unlock(agent, entry.replica, STALE, replicas.RESTORE)
-    except IrodsError as error:
-        agent.log.error("unlocking %s for a lost client: %s", entry.replica.logical_path, error)
+    except IrodsError:
+        agent.log.exception("unlocking %s for a lost client", entry.replica.logical_path)

@@ -6,8 +6,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from embedded_zone.errors import IrodsError
-from embedded_zone.objects import resources
 from embedded_zone.objects import keywords as kw
+from embedded_zone.objects import resources
 from embedded_zone.objects.model import GOOD, Replica, Request
 from embedded_zone.objects.resources import Resource, Tree
 
@@ -63,6 +63,6 @@ def _follow(agent: Agent, replica: Replica, hierarchy: str) -> None:
     request = Request(replica.logical_path, keywords=keywords, operation=kw.REPLICATE_OPR)
     try:
         replicating.copy_replica(agent, request, replica.hierarchy, hierarchy)
-    except IrodsError as error:
-        agent.log.error("automatic replication of %s to %s: %s", replica.logical_path, hierarchy, error)
+    except IrodsError:
+        agent.log.exception("automatic replication of %s to %s", replica.logical_path, hierarchy)
         raise

@@ -7,17 +7,16 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from embedded_zone.catalog import access
 from embedded_zone.errors import IrodsError
 from embedded_zone.objects import (
-    closing,
     hierarchies,
     hooks,
     lookup,
-    opening,
     paths,
     replicas,
     resources,
@@ -72,11 +71,21 @@ def modify_data_object(agent: Agent, info: Mapping[str, Any], changes: dict[str,
     columns = _columns(agent, changes)
     target = _target(agent, info, changes, found)
     change = hooks.data_object_info(target or found[0]), hooks.key_values(changes)
-    with hooks.framed(agent, "ModifyDataObjMeta", target or found[0]):
-        with hooks.database(agent, "mod_data_obj_meta", *change), agent.db.transaction():
-            _check_rights(agent, found[0], changes, admin)
-            _update(agent, found[0].data_id, target, columns)
-            _settle_others(agent, target, changes)
+    with _changing(agent, target or found[0], change):
+        _check_rights(agent, found[0], changes, admin)
+        _update(agent, found[0].data_id, target, columns)
+        _settle_others(agent, target, changes)
+
+
+@contextmanager
+def _changing(agent: Agent, replica: Replica, change: tuple[Any, ...]) -> Iterator[None]:
+    """The hooks and the transaction of a change of system metadata."""
+    with (
+        hooks.framed(agent, "ModifyDataObjMeta", replica),
+        hooks.database(agent, "mod_data_obj_meta", *change),
+        agent.db.transaction(),
+    ):
+        yield
 
 
 def _unknown(agent: Agent, path: str) -> None:
@@ -140,7 +149,7 @@ def _check_rights(agent: Agent, replica: Replica, changes: Mapping[str, str], ad
 
 def _update(agent: Agent, data_id: int, target: Replica | None, columns: Mapping[str, str]) -> None:
     names = ", ".join(f"{column} = ?" for column in columns)
-    sql, values = f"update R_DATA_MAIN set {names} where data_id = ?", [*columns.values(), data_id]
+    sql, values = f"update R_DATA_MAIN set {names} where data_id = ?", [*columns.values(), data_id]  # noqa: S608
     if target is not None:
         sql, values = f"{sql} and data_repl_num = ?", [*values, target.number]
     agent.db.execute(sql, values)
@@ -158,11 +167,10 @@ def write_columns(agent: Agent, request: Request, replica: Replica, changes: dic
     """Change a replica's system metadata on behalf of an operation, with the hooks of that."""
     change = hooks.data_object_info(replica), hooks.key_values(changes)
     columns = {COLUMNS[name]: value for name, value in changes.items() if name in COLUMNS}
-    with hooks.framed(agent, "ModifyDataObjMeta", replica):
-        with hooks.database(agent, "mod_data_obj_meta", *change), agent.db.transaction():
-            lookup.require_level(agent, replica, request, access.MODIFY_METADATA)
-            _update(agent, replica.data_id, replica, columns)
-            _settle_others(agent, replica, changes)
+    with _changing(agent, replica, change):
+        lookup.require_level(agent, replica, request, access.MODIFY_METADATA)
+        _update(agent, replica.data_id, replica, columns)
+        _settle_others(agent, replica, changes)
 
 
 # --- truncate ---

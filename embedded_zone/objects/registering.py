@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from embedded_zone.agent import Agent
 
 _NAMES = ("data_name", "resc_name", "resc_hier", *COLUMNS.values())
-_INSERT = f"insert into R_DATA_MAIN ({', '.join(_NAMES)}) values ({', '.join('?' * len(_NAMES))})"
+_INSERT = f"insert into R_DATA_MAIN ({', '.join(_NAMES)}) values ({', '.join('?' * len(_NAMES))})"  # noqa: S608
 
 
 def _insert(agent: Agent, replica: Replica) -> None:
@@ -66,8 +66,9 @@ def _fill(agent: Agent, replica: Replica, collection_id: int) -> None:
 
 def _grant(agent: Agent, replica: Replica, collection: sqlite3.Row) -> None:
     if collection["coll_inheritance"] == "1":
-        return inherit_access(agent, collection["coll_id"], replica.data_id)
-    give_own(agent, replica.data_id)
+        inherit_access(agent, collection["coll_id"], replica.data_id)
+    else:
+        give_own(agent, replica.data_id)
 
 
 def inherit_access(agent: Agent, collection_id: int, object_id: int) -> None:
@@ -135,14 +136,14 @@ def unregister(agent: Agent, replica: Replica, request: Request) -> None:
 def forget(agent: Agent, object_id: int) -> None:
     """Remove the access list and the metadata of an object that no longer exists."""
     for table in ("R_OBJT_ACCESS", "R_OBJT_METAMAP"):
-        agent.db.execute(f"delete from {table} where object_id = ?", (object_id,))
+        agent.db.execute(f"delete from {table} where object_id = ?", (object_id,))  # noqa: S608
 
 
 def touch_parent(agent: Agent, path: str) -> None:
     """Set the modify time of the collection that holds ``path``, whoever may write to it."""
     collection = paths.parent(path)
-    with hooks.framed(agent, "ModifyCollMeta"):
-        with hooks.database(agent, "mod_coll", hooks.collection_info(collection)):
-            sql = "update R_COLL_MAIN set modify_ts = ? where coll_name = ?"
-            agent.db.execute(sql, (agent.db.now(), collection))
+    info = hooks.collection_info(collection)
+    with hooks.framed(agent, "ModifyCollMeta"), hooks.database(agent, "mod_coll", info):
+        sql = "update R_COLL_MAIN set modify_ts = ? where coll_name = ?"
+        agent.db.execute(sql, (agent.db.now(), collection))
     hooks.commit(agent)

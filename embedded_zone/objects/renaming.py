@@ -161,7 +161,8 @@ def _rename_files(agent: Agent, number: int, is_collection: bool, target: str) -
 
 def _replicas_below(agent: Agent, collection: str) -> list[Replica]:
     sql = """select d.*, c.coll_name as collection from R_DATA_MAIN d join R_COLL_MAIN c on c.coll_id = d.coll_id
-        where c.coll_name = ? or (c.coll_name >= ? and c.coll_name < ?) order by c.coll_name, d.data_name, data_repl_num"""
+        where c.coll_name = ? or (c.coll_name >= ? and c.coll_name < ?)
+        order by c.coll_name, d.data_name, d.data_repl_num"""
     tree = resources.Tree(agent)
     rows = agent.db.all(sql, (collection, collection + "/", collection + "0"))
     return [

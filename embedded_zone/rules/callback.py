@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from embedded_zone.errors import IrodsError
-from embedded_zone.rules.types import BytesBuf, CLASSES, GenQueryOut
+from embedded_zone.rules.types import CLASSES, BytesBuf, GenQueryOut
 from embedded_zone.wire.codes import CAT_NO_ROWS_FOUND, SYS_NOT_SUPPORTED, name_of
 
 if TYPE_CHECKING:
@@ -62,7 +62,7 @@ def invoke(host: RuleHost, frame: Any, name: str, args: tuple[Any, ...]) -> dict
         code, status = host.execute(name, values, frame), True
     except IrodsError as error:
         if error.code != CAT_NO_ROWS_FOUND:
-            raise RuntimeError(f"[iRods__Error__Code:{error.code}] {_result_text(error)}") from None
+            raise RuntimeError(_error_text(error)) from None
         code, status = error.code, False
     return {"code": code, "status": status, "arguments": values}
 
@@ -80,5 +80,7 @@ def _checked(value: Any) -> Any:
     )
 
 
-def _result_text(error: IrodsError) -> str:
-    return f"[-]\tembedded_zone: status [{name_of(error.code)}]  errno [] -- message [{error.message}]\n"
+def _error_text(error: IrodsError) -> str:
+    # Not at the raise: the code of a rule's failure is the first one in its traceback, source lines included.
+    status = f"status [{name_of(error.code)}]  errno [] -- message [{error.message}]"
+    return f"[iRods__Error__Code:{error.code}] [-]\tembedded_zone: {status}\n"

@@ -17,7 +17,7 @@ __all__ = ["AS_DICT", "AS_LIST", "AS_TUPLE", "Query", "paged_iterator", "row_ite
 MAX_SQL_ROWS = 256
 
 
-def AUTO_CLOSE_QUERIES() -> bool:  # noqa: N802  name of the plugin's module
+def AUTO_CLOSE_QUERIES() -> bool:
     """Whether queries close themselves; always."""
     return True
 
@@ -70,7 +70,7 @@ class GenQuery_Row_Return_Type_Error(RuntimeError):  # noqa: N801
     """``output`` is none of the three shapes."""
 
 
-_PARAMETERS = "columns,conditions,output,offset,limit,case_sensitive,options,parser,order_by".split(",")
+_PARAMETERS = ["columns", "conditions", "output", "offset", "limit", "case_sensitive", "options", "parser", "order_by"]
 
 
 class Query:
@@ -134,11 +134,13 @@ class Query:
         return text + ("" if self.limit is None else f" limit {self.limit}")
 
     def _execute1(self) -> None:
-        import irods_types  # type: ignore[import-not-found]
+        import irods_types
 
         if self.options & Option.UPPER_CASE_WHERE:
             self.conditions_for_exec = self.conditions.upper()
-        made = self.callback.msiMakeGenQuery(", ".join(self.columns), self.conditions_for_exec, irods_types.GenQueryInp())
+        made = self.callback.msiMakeGenQuery(
+            ", ".join(self.columns), self.conditions_for_exec, irods_types.GenQueryInp()
+        )
         self.gqi = made["arguments"][2]
         if self.offset > 0:
             self.gqi.rowOffset = self.offset
@@ -176,7 +178,7 @@ class Query:
             yield [self._column2(index) for index in range(len(self.columns))]
 
     def _next_row2(self) -> bool:
-        from irods_errors import END_OF_RESULTSET  # type: ignore[import-not-found]
+        from irods_errors import END_OF_RESULTSET
 
         try:
             self.callback.msi_genquery2_next_row(self.gq2_handle)
@@ -282,7 +284,7 @@ class paged_iterator:  # noqa: N801
         conditions: str,
         row_return: type[row_return_type],
         callback: Any,
-        N_rows_per_page: int = MAX_SQL_ROWS,  # noqa: N803
+        N_rows_per_page: int = MAX_SQL_ROWS,
     ) -> None:
         self.callback = callback
         self.set_rows_per_page(N_rows_per_page, hard_limit_at_default=True)

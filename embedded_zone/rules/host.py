@@ -52,8 +52,7 @@ class RuleHost:
 
     def __init__(self, agent: Agent) -> None:
         self.agent = agent
-        if process.is_agent():
-            process.prepare(agent.config)
+        process.prepare()
         makers: dict[str, Callable[[], Any]] = {
             PYTHON_ENGINE: lambda: PythonEngine(self, agent.config.etc),
             NATIVE_ENGINE: lambda: NativeEngine(self, agent.config.etc),
@@ -123,9 +122,19 @@ class RuleHost:
         if not operation.pep:
             yield call
             return
+        self._check_login(operation.name, request)
         with self.around(operation.pep, call.hook_arguments):
             call.adopt_changes()
             yield call
+
+    def _check_login(self, operation: str, request: Any) -> None:
+        step = request.get("next_operation") if isinstance(request, Mapping) else None
+        if operation != "auth_response" and step != "auth_agent_auth_response":
+            return
+        if any(self.has(f"pep_database_check_auth_{phase}") for phase in _PYTHON_PHASES):
+            # Its arguments are binary text, which the plugin cannot decode: the one hook that locks everybody out.
+            self.log_error("pep_database_check_auth is defined: UnicodeDecodeError, nobody can log in")
+            raise IrodsError(-1, "pep_database_check_auth")
 
     @contextmanager
     def around(self, op: str, make_args: MakeArgs) -> Iterator[None]:
@@ -296,5 +305,3 @@ class NullHost:
     @contextmanager
     def around_api(self, operation: Any, request: Any, stream: bytes = b"") -> Iterator[arguments.ApiCall]:
         yield arguments.ApiCall(operation, request, stream)
-
-

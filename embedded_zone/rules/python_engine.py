@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 _CODE = re.compile(r"\[iRods__Error__Code:([^\]]*)\]")
 _EXTERNAL = "@external\n"
+_folders: list[str] = []
 _EXTERNAL_RULE = "@external rule"
 
 
@@ -58,9 +59,7 @@ class PythonEngine:
     def _load(self) -> ModuleType:
         if self._failed:
             raise IrodsError(RULE_ENGINE_ERROR, "core.py cannot be imported")
-        if str(self._etc) not in sys.path:
-            sys.path.append(str(self._etc))  # appended, so that the standard library wins as on a real server
-        install_modules()
+        self._enter()
         sys.modules.pop("core", None)
         importlib.invalidate_caches()
         try:
@@ -69,6 +68,14 @@ class PythonEngine:
             self._failed = True
             self._host.log_exception(traceback.format_exc())
             raise IrodsError(RULE_ENGINE_ERROR, "core.py cannot be imported") from None
+
+    def _enter(self) -> None:
+        """Make this zone's ``etc`` the last entry of sys.path: the standard library wins, as on a real server."""
+        while _folders:
+            sys.path.remove(_folders.pop())  # of another host in this process: tests have several, agents one
+        _folders.append(str(self._etc))
+        sys.path.append(str(self._etc))
+        install_modules()
 
     def has(self, name: str) -> bool:
         """Whether core.py has any attribute of that name, function or not."""
@@ -113,9 +120,7 @@ class PythonEngine:
         raise IrodsError(RULE_ENGINE_ERROR, "Improperly formatted rule_text")
 
     def _prepare_main(self, variables: dict[str, Any]) -> None:
-        install_modules()
-        if str(self._etc) not in sys.path:
-            sys.path.append(str(self._etc))
+        self._enter()
         vars(builtins)["irods_rule_vars"] = variables
         self._main["global_vars"] = variables
         self._main["irods_types"] = sys.modules["irods_types"]

@@ -48,7 +48,9 @@ COLUMNS = (
 def check_text(text: str) -> None:
     """Refuse rule text with a session variable of the native engine in it, even in a comment (-1209000)."""
     if _SESSION_VARIABLE.search(text):
-        raise IrodsError(RE_UNSUPPORTED_SESSION_VAR, "Rules cannot contain session variables. Use dynamic PEPs instead.")
+        raise IrodsError(
+            RE_UNSUPPORTED_SESSION_VAR, "Rules cannot contain session variables. Use dynamic PEPs instead."
+        )
 
 
 def register(agent: Agent, text: str, hints: Hints, context: str, user: str) -> int:
@@ -148,5 +150,3 @@ def unlock(agent: Agent, rule_ids: list[str]) -> None:
     sql = f"update R_RULE_EXEC set lock_host = '', lock_host_pid = '', lock_ts = '' where rule_exec_id in ({marks})"  # noqa: S608
     with agent.rules.around("database_delay_rule_unlock", lambda _: [" ".join(rule_ids)]):
         _changed(agent, sql, tuple(rule_ids))
-
-

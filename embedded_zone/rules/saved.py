@@ -70,14 +70,16 @@ def load(text: str) -> dict[str, Any]:
     """The object; raises ValueError for anything that ``save`` does not write."""
     found = json.loads(text)
     if not isinstance(found, dict) or not isinstance(found.get("user_info_client"), dict):
-        raise ValueError("not an execution context")
+        raise ValueError("not an execution context")  # noqa: TRY004  one error for all that is wrong with it
     return found
 
 
 def identities(text: str) -> tuple[Identity, Identity]:
     """The submitter and the submitter's proxy."""
     context = load(text)
-    return _identity(context["user_info_client"]), _identity(context.get("user_info_proxy") or context["user_info_client"])
+    return _identity(context["user_info_client"]), _identity(
+        context.get("user_info_proxy") or context["user_info_client"]
+    )
 
 
 def _identity(user: Mapping[str, Any]) -> Identity:

@@ -17,7 +17,8 @@ InxValPair len:i inx:I value:S
 RodsHostAddr hostAddr:c256 zoneName:c64 portNum:i dummyInt:i
 SpecColl collClass:w type:w collection:c1088 objPath:c1088 resource:c64 rescHier:c2700 phyPath:c1088 cacheDir:c1088
  cacheDirty:w replNum:w
-DataObjInp objPath:c1088 createMode:i openFlags:i offset:i dataSize:i numThreads:i oprType:i specColl:p condInput:KeyValPair
+DataObjInp objPath:c1088 createMode:i openFlags:i offset:i dataSize:i numThreads:i oprType:i specColl:p
+ condInput:KeyValPair
 OpenedDataObjInp l1descInx:i len:i whence:i oprType:i offset:i bytesWritten:i condInput:KeyValPair
 DataObjCopyInp srcDataObjInp:DataObjInp destDataObjInp:DataObjInp
 DataOprInp oprType:i numThreads:i srcL3descInx:i destL3descInx:i srcRescTypeInx:i destRescTypeInx:i offset:i dataSize:i

@@ -6,6 +6,7 @@ it does can hurt another connection. When the client is gone, whatever it left o
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
 import signal
@@ -17,9 +18,9 @@ from embedded_zone.agent import Agent, Identity
 from embedded_zone.api import Reply
 from embedded_zone.catalog.database import Database
 from embedded_zone.config import ZoneConfig
+from embedded_zone.connection import ClientGone, Connection
 from embedded_zone.errors import IrodsError
 from embedded_zone.server import handshake
-from embedded_zone.server.connection import ClientGone, Connection
 from embedded_zone.server.dispatch import NO_REPLY, dispatch, encode_reply
 from embedded_zone.server.handshake import Refused, Startup
 from embedded_zone.server.log import attach_request, describe, open_log
@@ -154,7 +155,8 @@ class AgentProcess:
         return True
 
     def _known_agent(self) -> Agent:
-        assert self.agent is not None
+        if self.agent is None:
+            raise ClientGone("not started")
         return self.agent
 
     def _trust(self) -> None:
@@ -203,14 +205,10 @@ def run_forked(sock: socket.socket, address: str, config: ZoneConfig) -> None:
     """The whole life of a forked agent; never returns."""
     try:
         AgentProcess(sock, address, config).serve()
-    except BaseException:  # noqa: BLE001  a child must never run on into the supervisor's code
+    except BaseException:
         logging.getLogger("embedded_zone").exception("agent could not start")
     finally:
         for stream in (sys.stdout, sys.stderr):
-            try:
+            with contextlib.suppress(OSError, ValueError):
                 stream.flush()
-            except (OSError, ValueError):
-                pass
         os._exit(0)
-
-

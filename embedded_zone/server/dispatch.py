@@ -115,5 +115,5 @@ def _failure(agent: Agent, operation: Operation | None, error: IrodsError) -> Fr
         if operation is not None:
             return encode_reply(agent, operation, reply)
     except IrodsError as unpackable:
-        agent.log.error("%s: reply cannot be packed: %s", name, unpackable.message)
+        agent.log.error("%s: reply cannot be packed: %s", name, unpackable.message)  # noqa: TRY400  no trace is needed
     return Frame(API_REPLY, b"", _error_stack(agent), b"", error.code)

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from embedded_zone.config import ZoneConfig
-from embedded_zone.server.connection import Connection
+from embedded_zone.connection import Connection
 from embedded_zone.wire import codes, frame
 from embedded_zone.wire.frame import Frame
 from embedded_zone.wire.packing import PackError, Protocol, unpack
@@ -141,9 +141,7 @@ def start_tls(connection: Connection, context: ssl.SSLContext) -> None:
     connection.read_bytes(secret.msg_len)
 
 
-def agree(
-    connection: Connection, config: ZoneConfig, startup: Startup, policy: Callable[[], str]
-) -> None:
+def agree(connection: Connection, config: ZoneConfig, startup: Startup, policy: Callable[[], str]) -> None:
     """Negotiation, version reply and TLS; a refusal is told to the client and raised again."""
     try:
         wanted = policy()

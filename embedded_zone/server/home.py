@@ -12,6 +12,8 @@ from embedded_zone.catalog.database import Database
 from embedded_zone.config import ConfigError, ZoneConfig
 from embedded_zone.wire.obfuscation import encode_irods_a
 
+DEFAULT_PASSWORD = "rods"  # noqa: S105  of test zones; iRODS itself has the same habit
+
 CORE_PY = '''"""The zone's rule base: functions here are hooks and rules, loaded fresh by every connection.
 
     def acPostProcForPut(rule_args, callback, rei):
@@ -33,7 +35,7 @@ def config_path(home: Path) -> Path:
     return home / "etc" / "server_config.json"
 
 
-def init_home(home: Path, password: str = "rods", **values: Any) -> ZoneConfig:
+def init_home(home: Path, password: str = DEFAULT_PASSWORD, **values: Any) -> ZoneConfig:
     """Make a new zone in ``home``; raises ConfigError if there is one already or a value is wrong."""
     home = home.absolute()
     if config_path(home).exists():
@@ -85,7 +87,10 @@ def environment(config: ZoneConfig, port: int) -> dict[str, Any]:
         "irods_client_server_policy": "CS_NEG_REQUIRE" if config.tls_certificate_chain_file else "CS_NEG_REFUSE",
     }
     if config.tls_certificate_chain_file:
-        values |= {"irods_ssl_ca_certificate_file": config.tls_certificate_chain_file, "irods_ssl_verify_server": "cert"}
+        values |= {
+            "irods_ssl_ca_certificate_file": config.tls_certificate_chain_file,
+            "irods_ssl_verify_server": "cert",
+        }
         values |= _ENCRYPTION
     return values
 

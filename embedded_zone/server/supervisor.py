@@ -1,34 +1,37 @@
 """The zone's main process: listens, forks an agent per connection, keeps the delay server alive.
 
-    with EmbeddedZone(Path("/tmp/zone")) as zone:
-        session = iRODSSession(**zone.session_arguments())
+with EmbeddedZone(Path("/tmp/zone")) as zone:
+    session = iRODSSession(**zone.session_arguments())
 """
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import gc
 import os
 import select
 import signal
 import socket
-import subprocess
-import sys
 import time
+from importlib import import_module
 from pathlib import Path
-from types import FrameType, TracebackType
+from pkgutil import walk_packages
+from types import FrameType
 from typing import Any
 
+from embedded_zone import catalog, objects, rules
 from embedded_zone.api import load_all
 from embedded_zone.config import ZoneConfig
 from embedded_zone.server import home as zone_home
 from embedded_zone.server.agent_process import run_forked
+from embedded_zone.server.embedding import STOP_SECONDS, EmbeddedZone, ZoneNotStarted
 from embedded_zone.server.log import open_log
 
+__all__ = ["EmbeddedZone", "Supervisor", "ZoneNotStarted", "start"]
+
 BACKLOG = 128
-STOP_SECONDS = 10.0  # an agent in the middle of a request gets so long before it is killed
 DELAY_RESTART_SECONDS = 1.0
-START_SECONDS = 20.0
 _SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGCHLD, signal.SIGHUP)
 
 
@@ -60,7 +63,10 @@ class Supervisor:
         self._install_signals()
         gc.collect()
         gc.freeze()  # forked agents then share these pages instead of copying them at their first collection
-        self._announce(listener.getsockname()[1])
+        port = listener.getsockname()[1]
+        self._write_address(port)
+        self._keep_delay_server()
+        self._tell_ready(port)
         try:
             while not self._stopping:
                 self._keep_delay_server()
@@ -69,9 +75,10 @@ class Supervisor:
             self._shut_down(listener)
 
     def _preload(self) -> None:
-        """Import what agents need, so that a fork is cheap; the delay server may be absent in a partial tree."""
-        import embedded_zone.objects.descriptors  # noqa: F401
-        import embedded_zone.rules.host  # noqa: F401
+        """Import everything that agents may need, so that none of them spends its first milliseconds on it."""
+        for layer in (catalog, objects, rules):
+            for module in walk_packages(layer.__path__, f"{layer.__name__}."):
+                import_module(module.name)
 
     # --- the loop
 
@@ -94,20 +101,34 @@ class Supervisor:
             sock, address = listener.accept()
         except OSError as error:  # the client has left again, or this process is out of descriptors
             if error.errno in (errno.EMFILE, errno.ENFILE, errno.ENOMEM):
-                self.log.error("cannot accept: %s", error)
+                self.log.error("cannot accept: %s", error)  # noqa: TRY400
                 time.sleep(0.1)
             return
         try:
-            pid = os.fork()
+            pid = self._fork()
         except OSError as error:
-            self.log.error("cannot fork: %s", error)
+            self.log.error("cannot fork: %s", error)  # noqa: TRY400
             sock.close()
             return
         if pid == 0:
-            self._become_child()
             run_forked(sock, str(address[0]), self.config)
         self._agents.add(pid)
         sock.close()
+
+    def _fork(self) -> int:
+        """Fork; the child has forgotten what is the supervisor's.
+
+        Signals wait meanwhile: one that met the child while it still had the supervisor's handlers would be lost,
+        and the child would not stop.
+        """
+        signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
+        try:
+            pid = os.fork()
+            if pid == 0:
+                self._become_child()
+        finally:
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, _SIGNALS)
+        return pid
 
     def _become_child(self) -> None:
         """Forget in a fork what belongs to the supervisor."""
@@ -128,9 +149,8 @@ class Supervisor:
         if self._delay_pid or time.monotonic() < self._delay_due:
             return
         self._delay_due = time.monotonic() + DELAY_RESTART_SECONDS
-        pid = os.fork()
+        pid = self._fork()
         if pid == 0:
-            self._become_child()
             _run_delay_server(self.config)
         self._delay_pid = pid
 
@@ -170,11 +190,13 @@ class Supervisor:
         self.config = ZoneConfig.load(self.config.home)
         _signal(self._delay_pid, signal.SIGTERM)
 
-    def _announce(self, port: int) -> None:
+    def _write_address(self, port: int) -> None:
         zone_home.write_environment(self.config, port)
         (self.config.run / "port").write_text(f"{port}\n", encoding="ascii")
         (self.config.run / "zone.pid").write_text(f"{os.getpid()}\n", encoding="ascii")
         self.log.info("zone %s accepts connections on %s:%d", self.config.zone_name, self.config.host, port)
+
+    def _tell_ready(self, port: int) -> None:
         if self._ready >= 0:
             os.write(self._ready, f"{port}\n".encode("ascii"))
             os.close(self._ready)
@@ -200,19 +222,15 @@ class Supervisor:
         self._reap()
         while (self._agents or self._delay_pid) and time.monotonic() < end:
             select.select([self._wakeup[0]], [], [], end - time.monotonic())
-            try:
+            with contextlib.suppress(BlockingIOError):
                 os.read(self._wakeup[0], 4096)
-            except BlockingIOError:
-                pass
             self._reap()
 
 
 def _signal(pid: int, number: int) -> None:
     if pid:
-        try:
+        with contextlib.suppress(ProcessLookupError):
             os.kill(pid, number)
-        except ProcessLookupError:
-            pass
 
 
 def _ending(status: int) -> str:
@@ -227,7 +245,7 @@ def _run_delay_server(config: ZoneConfig) -> None:
         from embedded_zone.delay.server import main
 
         main(config)
-    except BaseException:  # noqa: BLE001  a child must never run on into the supervisor's code
+    except BaseException:
         log.exception("delay server failed")
     finally:
         os._exit(0)
@@ -254,131 +272,3 @@ def _trim_environment(config: ZoneConfig) -> None:
 def start(home: Path, ready: int = -1, lifeline: int = -1) -> None:
     """Run the zone of ``home`` in this process until it is told to stop; raises ConfigError, OSError."""
     Supervisor(ZoneConfig.load(home.absolute()), ready, lifeline).run()
-
-
-class ZoneNotStarted(Exception):
-    """The zone's process ended, or did not answer in time; the text holds the end of what it wrote."""
-
-
-class EmbeddedZone:
-    """A zone as a child process of this one: made at first use, started and stopped as a context manager.
-
-    ``values`` are keys of ``ZoneConfig``; given for an existing zone they change its configuration.
-    """
-
-    def __init__(self, home: Path | str, password: str = "rods", **values: Any) -> None:
-        self.home = Path(home).absolute()
-        self.password = password
-        self.port = 0
-        if zone_home.config_path(self.home).exists():
-            loaded = ZoneConfig.load(self.home)
-            self.config = zone_home.update_config(loaded, **values) if values else loaded
-        else:
-            self.config = zone_home.init_home(self.home, password, **values)
-        self._process: subprocess.Popen[bytes] | None = None
-        self._lifeline = -1
-
-    def __enter__(self) -> EmbeddedZone:
-        self.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.stop()
-
-    @property
-    def pid(self) -> int:
-        """The process number of the zone's main process, 0 when it does not run."""
-        return self._process.pid if self._process else 0
-
-    @property
-    def environment_file(self) -> Path:
-        """The administrator's ``irods_environment.json``; ``.irodsA`` lies beside it."""
-        return self.config.service_environment
-
-    def session_arguments(self) -> dict[str, Any]:
-        """Keyword arguments for python-irodsclient's ``iRODSSession`` as the administrator."""
-        return {
-            "host": self.config.host,
-            "port": self.port,
-            "user": self.config.zone_user,
-            "password": self.password,
-            "zone": self.config.zone_name,
-        }
-
-    def start(self) -> None:
-        """Start the zone and wait until it accepts connections; raises ZoneNotStarted."""
-        ready, ready_end = os.pipe()
-        lifeline_end, self._lifeline = os.pipe()
-        command = [sys.executable, "-m", "embedded_zone", "run", str(self.home)]
-        command += ["--ready", str(ready_end), "--lifeline", str(lifeline_end)]
-        try:
-            self._process = spawn(self.config, command, (ready_end, lifeline_end))
-        finally:
-            os.close(ready_end)
-            os.close(lifeline_end)
-        try:
-            self.port = _read_port(self.config, ready)
-        except ZoneNotStarted:
-            self.kill()
-            raise
-        finally:
-            os.close(ready)
-
-    def stop(self) -> None:
-        """End the zone as SIGTERM does and wait for it; nothing of it is left."""
-        if self._process is not None:
-            self._process.terminate()
-            self._reaped(2 * STOP_SECONDS + 5)
-
-    def kill(self) -> None:
-        """kill -9 of every process of the zone at once, as a crash of the machine would be."""
-        if self._process is not None:
-            _kill_group(self._process.pid)
-            self._reaped(STOP_SECONDS)
-
-    def _reaped(self, seconds: float) -> None:
-        assert self._process is not None
-        try:
-            self._process.wait(seconds)
-        except subprocess.TimeoutExpired:
-            _kill_group(self._process.pid)
-            self._process.wait()
-        self._process = None
-        if self._lifeline >= 0:
-            os.close(self._lifeline)
-            self._lifeline = -1
-
-
-def _kill_group(leader: int) -> None:
-    try:
-        os.killpg(leader, signal.SIGKILL)
-    except ProcessLookupError:
-        pass
-
-
-def spawn(config: ZoneConfig, command: list[str], pass_fds: tuple[int, ...]) -> subprocess.Popen[bytes]:
-    """Start the zone's main process in a session of its own, its output in ``log/console.log``."""
-    config.log.mkdir(parents=True, exist_ok=True)
-    root = str(Path(__file__).resolve().parents[2])
-    paths = [root, *filter(None, [os.environ.get("PYTHONPATH")])]
-    with open(config.log / "console.log", "wb") as console:
-        return subprocess.Popen(
-            command,
-            stdin=subprocess.DEVNULL,
-            stdout=console,
-            stderr=console,
-            start_new_session=True,
-            pass_fds=pass_fds,
-            env={**os.environ, "PYTHONPATH": os.pathsep.join(paths)},
-        )
-
-
-def _read_port(config: ZoneConfig, ready: int) -> int:
-    readable, _, _ = select.select([ready], [], [], START_SECONDS)
-    text = os.read(ready, 64) if readable else b""
-    if not text.strip():
-        said = (config.log / "console.log").read_text(encoding="utf-8", errors="replace")[-2000:]
-        raise ZoneNotStarted(f"zone {config.home} did not start: {said.strip() or 'no output'}")
-    return int(text)

@@ -1,10 +1,10 @@
 """Frames: a length, a header, and the three parts that it announces. No I/O.
 
-    4 bytes   big-endian length of the header
-    header    <MsgHeader_PI>…</MsgHeader_PI>, always XML
-    msg       msgLen bytes: the packed structure
-    error     errorLen bytes: RError_PI, in replies only
-    bs        bsLen bytes: file content and other bulk data, never packed
+4 bytes   big-endian length of the header
+header    <MsgHeader_PI>…</MsgHeader_PI>, always XML
+msg       msgLen bytes: the packed structure
+error     errorLen bytes: RError_PI, in replies only
+bs        bsLen bytes: file content and other bulk data, never packed
 """
 
 from __future__ import annotations
@@ -123,10 +123,10 @@ class Decoder:
         return not self._buffer and self._header is None
 
     def _next(self) -> Frame | None:
-        if self._header is None and not self._take_header():
+        header = self._header or self._take_header()
+        if header is None:
             return None
-        header = self._header
-        assert header is not None
+        self._header = header
         if len(self._buffer) < header.msg_len + header.error_len + header.bs_len:
             return None
         self._header = None
@@ -138,16 +138,15 @@ class Decoder:
             header.int_info,
         )
 
-    def _take_header(self) -> bool:
+    def _take_header(self) -> Header | None:
         if len(self._buffer) < LENGTH_BYTES:
-            return False
+            return None
         length = header_length(bytes(self._buffer[:LENGTH_BYTES]))
         if len(self._buffer) < LENGTH_BYTES + length:
-            return False
+            return None
         header = parse_header(self._take(LENGTH_BYTES + length)[LENGTH_BYTES:])
         check_lengths(header, *self._limits)
-        self._header = header
-        return True
+        return header
 
     def _take(self, count: int) -> bytes:
         data = bytes(self._buffer[:count])

@@ -119,8 +119,7 @@ INSTRUCTIONS: dict[str, str] = {
     "fileLseekInp_PI": "int fileInx; double offset; int whence;",
     "fileLseekOut_PI": "double offset;",
     "fileMkdirInp_PI": (
-        "struct RHostAddr_PI; str dirName[MAX_NAME_LEN]; str rescHier[MAX_NAME_LEN]; int mode; struct "
-        "KeyValPair_PI;"
+        "struct RHostAddr_PI; str dirName[MAX_NAME_LEN]; str rescHier[MAX_NAME_LEN]; int mode; struct KeyValPair_PI;"
     ),
     "fileOpendirInp_PI": (
         "str resc_name_[MAX_NAME_LEN]; str resc_hier_[MAX_NAME_LEN]; str objPath[MAX_NAME_LEN]; struct "
@@ -165,8 +164,7 @@ INSTRUCTIONS: dict[str, str] = {
         "SqlResult_PI[MAX_SQL_ATTR];"
     ),
     "generalAdminInp_PI": (
-        "str *arg0; str *arg1; str *arg2; str *arg3; str *arg4; str *arg5; str *arg6; str *arg7; str *arg8; str "
-        "*arg9;"
+        "str *arg0; str *arg1; str *arg2; str *arg3; str *arg4; str *arg5; str *arg6; str *arg7; str *arg8; str *arg9;"
     ),
     "Genquery2Input_PI": "str *query_string; str *zone; int sql_only; int column_mappings;",
     "GenQueryInp_PI": (
@@ -213,8 +211,7 @@ INSTRUCTIONS: dict[str, str] = {
     "MsParam_PI": "str *label; piStr *type; ?type *inOutStruct; struct *BinBytesBuf_PI;",
     "MsParamArray_PI": "int paramLen; int oprType; struct *MsParam_PI[paramLen];",
     "OpenedDataObjInp_PI": (
-        "int l1descInx; int len; int whence; int oprType; double offset; double bytesWritten; struct "
-        "KeyValPair_PI;"
+        "int l1descInx; int len; int whence; int oprType; double offset; double bytesWritten; struct KeyValPair_PI;"
     ),
     "OpenStat_PI": (
         "double dataSize; str dataType[NAME_LEN]; str dataMode[SHORT_STR_LEN]; int l3descInx; int replStatus; int "
@@ -288,8 +285,7 @@ INSTRUCTIONS: dict[str, str] = {
     ),
     "StructFileOprInp_PI": "struct RHostAddr_PI; int oprType; int flags; struct *SpecColl_PI; struct KeyValPair_PI;",
     "SubFile_PI": (
-        "struct RHostAddr_PI; str subFilePath[MAX_NAME_LEN]; int mode; int flags; double offset; struct "
-        "*SpecColl_PI;"
+        "struct RHostAddr_PI; str subFilePath[MAX_NAME_LEN]; int mode; int flags; double offset; struct *SpecColl_PI;"
     ),
     "SubStructFileFdOpr_PI": "struct RHostAddr_PI; int type; int fd; int len;",
     "SubStructFileLseekInp_PI": "struct RHostAddr_PI; int type; int fd; double offset; int whence;",
@@ -300,8 +296,7 @@ INSTRUCTIONS: dict[str, str] = {
     "TransStat_PI": "int numThreads; double bytesWritten;",
     "UnregDataObj_PI": "struct *DataObjInfo_PI; struct *KeyValPair_PI;",
     "userAdminInp_PI": (
-        "str *arg0; str *arg1; str *arg2; str *arg3; str *arg4; str *arg5; str *arg6; str *arg7; str *arg8; str "
-        "*arg9;"
+        "str *arg0; str *arg1; str *arg2; str *arg3; str *arg4; str *arg5; str *arg6; str *arg7; str *arg8; str *arg9;"
     ),
     "UserInfo_PI": (
         "str userName[NAME_LEN]; str rodsZone[NAME_LEN]; str userType[NAME_LEN]; int sysUid; struct AuthInfo_PI; "

@@ -89,9 +89,7 @@ def _numbered(fields: list[Field]) -> tuple[Field, ...]:
     for field in fields:
         if names.count(field.name) > 1:
             occurrence = seen[field.name] = seen.get(field.name, -1) + 1
-            field = Field(
-                field.kind, field.name, field.pointer, field.counts, field.limit, field.depends, occurrence
-            )
+            field = Field(field.kind, field.name, field.pointer, field.counts, field.limit, field.depends, occurrence)
         result.append(field)
     return tuple(result)
 

@@ -50,7 +50,9 @@ class XmlWriter:
 
     def texts(self, name: str, values: Sequence[object], limit: int) -> None:
         for value in values:
-            text = "" if value is None else value if isinstance(value, str) else text_bytes(value).decode(ENCODING, ERRORS)
+            text = (
+                "" if value is None else value if isinstance(value, str) else text_bytes(value).decode(ENCODING, ERRORS)
+            )
             if "\0" in text:
                 text = text.partition("\0")[0]
             # A character is one to four bytes: only strings near the limit need to be counted exactly.

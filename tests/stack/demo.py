@@ -5,6 +5,7 @@ Exit status 0 says that every file came back equal.
 
 from __future__ import annotations
 
+import argparse
 import shutil
 import sys
 import time
@@ -14,17 +15,13 @@ from typing import Any
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn
-from rich.table import Table
 
 from api_shim.client.http import SluiceClient, SluiceError
 from python_rules.jobs import states
 from tests.stack import dataset, trees
 from tests.stack.stack import Stack, running
 
-HOME = Path(".demo")
-FILES = 400
-LARGE_MIB = 256
-console = Console(highlight=False)
+console = Console(highlight=False, soft_wrap=True)
 
 
 @dataclass(frozen=True)
@@ -37,10 +34,11 @@ class Timed:
 
 def main() -> int:
     """Run the demonstration; 0 if all files compared equal, 130 if it was interrupted."""
-    shutil.rmtree(HOME, ignore_errors=True)
+    given = _parser().parse_args()
+    shutil.rmtree(given.home, ignore_errors=True)
     try:
-        with running(HOME) as stack:
-            return demonstrate(stack)
+        with running(given.home) as stack:
+            return demonstrate(stack, given)
     except SluiceError as error:
         console.print(f"[bold red]{error.text}[/] {error.remedy}")
         return 1
@@ -49,17 +47,25 @@ def main() -> int:
         return 130
 
 
-def demonstrate(stack: Stack) -> int:
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="make demo", description=__doc__)
+    parser.add_argument("--home", type=Path, default=Path(".demo"), help="folder to work in; it is emptied first")
+    parser.add_argument("--files", type=int, default=400, help="how many of Python's source files")
+    parser.add_argument("--large-mib", type=int, default=256, help="size of the one large file of text, in MiB")
+    return parser
+
+
+def demonstrate(stack: Stack, given: argparse.Namespace) -> int:
     """Put, seal, restore, compare, tell."""
     console.print(f"zone {stack.site.zone} on port {stack.site.port}, shim at {stack.services.url}")
-    folder = HOME / "dataset"
-    dataset.make(folder, FILES, LARGE_MIB)
+    folder = given.home / "dataset"
+    files = dataset.make(folder, given.files, given.large_mib)
     home = stack.user.home
     with stack.user.session() as session:
         began = time.monotonic()
         size = trees.put(session, folder, f"{home}/dataset")
         took = time.monotonic() - began
-        console.print(f"put {FILES + 1} files, {_mb(size)}, in {took:.1f} s with python-irodsclient")
+        console.print(f"put {len(files)} files, {_mb(size)}, in {took:.1f} s with python-irodsclient")
         with SluiceClient(stack.services.url, stack.user.name, stack.user.password) as sluice:
             sealed = _done(sluice, "compress_encrypt", f"{home}/dataset", target=f"{home}/sealed", key=stack.site.key)
             back = _done(sluice, "decrypt_decompress", f"{home}/sealed", target=f"{home}/restored")
@@ -98,22 +104,18 @@ def _told(job: dict[str, Any]) -> str:
     )
 
 
-def _table(sealed: Timed, back: Timed) -> Table:
-    table = Table("job", "bytes in", "bytes out", "ratio", "MB/s", "seconds", "id")
-    for timed in (sealed, back):
+def _table(*jobs: Timed) -> str:
+    """One line for each job, wide enough for its id."""
+    lines = [f"\n{'job':18} {'bytes in':>13} {'bytes out':>13} {'ratio':>6} {'MB/s':>5} {'s':>5}  id"]
+    for timed in jobs:
         progress = timed.job["progress"]
         read, written = progress["bytes_done"], progress["bytes_written"]
-        plain = max(read, written)
-        table.add_row(
-            timed.job["operation"],
-            f"{read:,}",
-            f"{written:,}",
-            f"{written / read:.3f}",
-            f"{plain / timed.seconds / 1e6:.0f}",
-            f"{timed.seconds:.1f}",
-            timed.job["id"],
+        rate = max(read, written) / timed.seconds / 1e6
+        lines.append(
+            f"{timed.job['operation']:18} {read:13,} {written:13,} {written / read:6.3f} {rate:5.0f} "
+            f"{timed.seconds:5.1f}  {timed.job['id']}"
         )
-    return table
+    return "\n".join(lines) + "\n"
 
 
 def _next() -> str:

@@ -29,10 +29,12 @@ def call(session: iRODSSession, name: str, *texts: str) -> dict[str, Any]:
 
 
 def call_file(session: iRODSSession, file: str, **variables: str) -> dict[str, Any]:
-    """The answer of a file of ``rules/``; values are written as the rule language's strings."""
+    """The answer of a file of ``rules/``, from its standard output; values are written as the language's strings."""
     quoted = {f"*{name}": _literal(value) for name, value in variables.items()}
     rule = Rule(session, rule_file=str(RULES / file), params=quoted, instance_name=NATIVE_INSTANCE)
-    return _answer(rule.execute(session_cleanup=False))
+    outputs = rule.execute(session_cleanup=False)
+    printed = outputs.MsParam_PI[0].inOutStruct.stdoutBuf.buf
+    return dict(json.loads(printed.rstrip(b"\0")))
 
 
 def _literal(text: str) -> str:

@@ -97,7 +97,11 @@ class Caller:
 def tracing_rules(trace: Path) -> str:
     """A core.py that writes name and argument count of every hook of ours to a file."""
     names = {entry.partition("/")[0] for recorded in RECORDED for entry in recorded[3]}
-    note = f"def note(name, args):\n    with open({str(trace)!r}, 'a') as f:\n        print(name, len(args), sep='/', file=f)\n"
+    note = (
+        "def note(name, args):\n"
+        f"    with open({str(trace)!r}, 'a') as f:\n"
+        "        print(name, len(args), sep='/', file=f)\n"
+    )
     hooks = [
         f"def {name}(rule_args, callback, rei):\n    note({name!r}, rule_args)\n    return 5000000\n"
         for name in sorted(names | {"pep_database_mod_access_control_except"})

@@ -49,7 +49,5 @@ def check_access(call: Call, args: list[Any]) -> None:
     args[2] = int(found is not None and may(db, call.agent.client, found, level))
 
 
-
-
 for _name, _count in (("msiCollRepl", 3), ("msiCollRsync", 5)):
     not_supported(_name, _count)

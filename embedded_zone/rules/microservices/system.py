@@ -131,7 +131,11 @@ def difference(call: Call, args: list[Any]) -> None:
     """msiGetDiffTime(from, to, format, out): seconds between two times."""
     seconds = number_argument(args[1]) - number_argument(args[0])
     human = text_argument(args[2]) == "human"
-    args[3] = f"{seconds // 86400:d}-{seconds % 86400 // 3600:02d}-{seconds % 3600 // 60:02d}-{seconds % 60:02d}" if human else f"{seconds:011d}"
+    args[3] = (
+        f"{seconds // 86400:d}-{seconds % 86400 // 3600:02d}-{seconds % 3600 // 60:02d}-{seconds % 60:02d}"
+        if human
+        else f"{seconds:011d}"
+    )
 
 
 @microservice("delayExec", 3)
@@ -214,7 +218,7 @@ def exec_command(call: Call, args: list[Any]) -> int:
     path = call.agent.config.home / "msiExecCmd_bin" / name
     if "/" in name or not path.is_file():
         raise IrodsError(EXEC_CMD_ERROR, f"no command {name}")
-    done = subprocess.run([str(path), *shlex.split(arguments)], capture_output=True, check=False)  # noqa: S603
+    done = subprocess.run([str(path), *shlex.split(arguments)], capture_output=True, check=False)
     args[5] = _command_output(done)
     return EXEC_CMD_ERROR - done.returncode if done.returncode else 0
 

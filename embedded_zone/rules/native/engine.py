@@ -17,7 +17,12 @@ from embedded_zone.rules.native.parser import parse_block, parse_expression, par
 from embedded_zone.rules.native.values import UNSET, Unset
 from embedded_zone.rules.output import Output
 from embedded_zone.rules.parameters import RULE_EXEC_OUT, add_missing
-from embedded_zone.wire.codes import NO_RULE_OR_MSI_FUNCTION_FOUND_ERR, RE_PARSER_ERROR, RE_TYPE_ERROR, RE_UNPARSED_SUFFIX
+from embedded_zone.wire.codes import (
+    NO_RULE_OR_MSI_FUNCTION_FOUND_ERR,
+    RE_PARSER_ERROR,
+    RE_TYPE_ERROR,
+    RE_UNPARSED_SUFFIX,
+)
 
 if TYPE_CHECKING:
     from embedded_zone.rules.host import RuleHost

@@ -43,13 +43,14 @@ _PATHS = {
 }
 # What makes a text unfit for the delay queue, in comments too (server_utilities.cpp).
 KNOWN_NAMES = frozenset(_PATHS) | {
-    "connectSock", "connectStatus", "KVPairs", "pluginInstanceName", "dataExpiry", "dataComments", "dataCreate",
-    "dataModify", "dataAccess", "dataAccessInx", "version", "statusString", "backupRescName", "rescGroupName",
-    "rescGroupId", "collExpiry", "collComments", "collCreate", "collModify", "collAccess", "collAccessInx", "collMapId",
-    "collOwnername", "collInheritance", "condInput", "msParam", "userCityClient", "authStrClient", "userAuthSchemeClient",
-    "userInfoClient", "userCommentClient", "userCreateClient", "userModifyClient", "sysUidClient", "authStrProxy",
-    "userAuthSchemeProxy", "userInfoProxy", "userCommentProxy", "userCreateProxy", "userModifyProxy", "sysUidProxy",
-    "dataMapId", "flags", "reqAttr",
+    "connectSock", "connectStatus", "KVPairs", "pluginInstanceName", "dataExpiry", "dataComments",
+    "dataCreate", "dataModify", "dataAccess", "dataAccessInx", "version", "statusString", "backupRescName",
+    "rescGroupName", "rescGroupId", "collExpiry", "collComments", "collCreate", "collModify", "collAccess",
+    "collAccessInx", "collMapId", "collOwnername", "collInheritance", "condInput", "msParam",
+    "userCityClient", "authStrClient", "userAuthSchemeClient", "userInfoClient", "userCommentClient",
+    "userCreateClient", "userModifyClient", "sysUidClient", "authStrProxy", "userAuthSchemeProxy",
+    "userInfoProxy", "userCommentProxy", "userCreateProxy", "userModifyProxy", "sysUidProxy", "dataMapId",
+    "flags", "reqAttr",
 }  # fmt: skip
 
 

@@ -18,6 +18,7 @@ from embedded_zone.wire.frame import (
 )
 
 SMALL = 64 << 10  # one receive takes a whole small request
+TLS_GOODBYE_SECONDS = 1.0
 KEEP = 64 << 20  # a larger bulk buffer is given back after its frame
 
 
@@ -83,7 +84,13 @@ class Connection:
             raise ClientGone(f"TLS: {error}") from None
 
     def close(self) -> None:
-        """Close the socket; safe to call twice."""
+        """Close the socket; safe to call twice. A TLS peer that waits for our goodbye gets it."""
+        if isinstance(self.socket, ssl.SSLSocket):
+            try:
+                self.socket.settimeout(TLS_GOODBYE_SECONDS)
+                self.socket.unwrap()
+            except (OSError, ValueError):
+                pass
         self.socket.close()
 
     def _send(self, parts: list[memoryview]) -> None:
