@@ -59,7 +59,10 @@ def _configuration(settings: Settings) -> dict[str, Any]:
         "task_acks_late": True,
         "task_reject_on_worker_lost": True,
         "worker_prefetch_multiplier": 1,
-        "worker_concurrency": settings.celery.processes,
+        # Tasks wait for the zone and compute nothing. Threads share sessions, and a signal to the whole process
+        # group ends them in order, where forked children would die under the parent and leave it waiting.
+        "worker_pool": "threads",
+        "worker_concurrency": settings.celery.threads,
         # Remote control is a fan-out: in a spool it would leave files that nobody takes.
         "worker_enable_remote_control": not spooled,
         "worker_send_task_events": False,

@@ -16,7 +16,7 @@ from workers.app import SluiceCelery, make_app
 from workers.settings import load
 from workers.tasks import WATCH
 
-LOG_FORMAT = "%(asctime)s %(levelname)s %(processName)s %(name)s: %(message)s"
+LOG_FORMAT = "%(asctime)s %(levelname)s %(threadName)s %(name)s: %(message)s"
 # They log packets and return values at lower levels; ours name the job and the outcome.
 QUIET = ("irods", "celery.app.trace", "celery.worker.strategy", "sqlalchemy", "kombu", "amqp")
 log = logging.getLogger(__name__)
@@ -70,7 +70,6 @@ def _start_clock_with(app: SluiceCelery) -> None:
     if not seconds:
         return
     clock = Clock(app, seconds)
-    # In the parent process and after its children were forked: a thread does not survive a fork.
     worker_ready.connect(lambda **_: clock.start(), weak=False)
     worker_shutting_down.connect(lambda **_: clock.end(), weak=False)
 

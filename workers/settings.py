@@ -46,7 +46,7 @@ class CelerySettings:
     broker: str = _key("broker URL; filesystem:// needs no broker, amqp://... is RabbitMQ", "filesystem://")
     results: str = _key("result backend URL; default SQLite in the data folder; db+postgresql://... elsewhere", "")
     queue: str = _key("queue name, one for each location", "sluice")
-    processes: int = _key("worker processes", 2)
+    threads: int = _key("tasks that a worker does at the same time", 8)
     poll_seconds: float = _key("how often a broker-less worker looks for messages", 0.05)
     watch_seconds: float = _key("how often all active jobs are watched; 0: never", 2.0)
     resend_seconds: float = _key("a request that no worker has answered for so long is sent again", 60.0)

@@ -33,14 +33,15 @@ def data_obj_put(agent: Agent, request: Wire, stream: bytes) -> Reply:
     """Store a data object, whose bytes came along (dataIncluded) or follow."""
     inner = Request.from_wire(request)
     if inner.has(kw.DATA_INCLUDED):
-        putting.put(agent, inner, stream)
+        operations.put(agent, inner, stream)
         return Reply()
     number = putting.open_for_put(agent, inner)
     entry = agent.descriptors.lookup(number)
     entry.operation, entry.data_size = kw.PUT_OPR, inner.size
     hooks.static(agent, "acSetNumThreads", replica=entry.replica, request=inner)
     _go_on(agent, number, 606)
-    return Reply(ALREADY_ANSWERED)
+    putting.replicate_put(agent, inner)
+    return Reply(ALREADY_ANSWERED, _portal(number))
 
 
 @api(608, "data_obj_get", request="DataObjInp_PI", reply="PortalOprOut_PI")
@@ -56,7 +57,7 @@ def data_obj_get(agent: Agent, request: Wire, stream: bytes) -> Reply:
         return Reply(0, {**_portal(), "chksum": checksum}, data)
     hooks.static(agent, "acSetNumThreads", replica=entry.replica, request=inner)
     _go_on(agent, number, 608)
-    return Reply(ALREADY_ANSWERED)
+    return Reply(ALREADY_ANSWERED, _portal(number))
 
 
 def _go_on(agent: Agent, number: int, operation: int) -> None:
@@ -69,11 +70,16 @@ def _go_on(agent: Agent, number: int, operation: int) -> None:
 
 @api(OPR_COMPLETE, "opr_complete", request="INT_PI")
 def opr_complete(agent: Agent, request: Wire | int, stream: bytes) -> int:
-    """End a transfer: close its descriptor. A negative number says that the client failed."""
+    """End a transfer: close its descriptor. A negative number says that the client failed.
+
+    A real server reports the success as an error object of code 0: ``_except`` fires, never ``_post``, and the
+    client sees 0.
+    """
     number = request if isinstance(request, int) else int(request["myInt"])
     if number < 0:
         return 0
-    return closing.close(agent, number)
+    status = closing.close(agent, number)
+    raise IrodsError(status, "the end of a transfer, reported as a real server does")
 
 
 @api(689, "bulk_data_obj_put", request="BulkOprInp_PI")

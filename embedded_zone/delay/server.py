@@ -64,11 +64,24 @@ class DelayServer:
         self.log.error(message, *values, extra={"log_category": "delay_server"})
 
     def _poll(self, database: Database, pool: ThreadPoolExecutor) -> None:
-        self._taken = {rule_id: future for rule_id, future in self._taken.items() if not future.done()}
-        for row in database.all(_DUE, (str(int(time.time())),)):
-            rule_id = str(row[0])
+        self._forget_finished()
+        for rule_id in self._due(database):
             if rule_id not in self._taken:
                 self._taken[rule_id] = pool.submit(self._execute, rule_id)
+
+    def _due(self, database: Database) -> list[str]:
+        try:
+            return [str(row[0]) for row in database.all(_DUE, (str(int(time.time())),))]
+        except IrodsError as error:
+            self._complain("the queue cannot be read: %s", error)
+            return []
+
+    def _forget_finished(self) -> None:
+        for rule_id, future in list(self._taken.items()):
+            if future.done():
+                del self._taken[rule_id]
+                if not future.cancelled() and future.exception() is not None:
+                    self._complain("delayed rule %s: %r", rule_id, future.exception())
 
     def _execute(self, rule_id: str) -> None:
         if self._stopping.is_set():

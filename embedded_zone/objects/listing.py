@@ -103,14 +103,15 @@ def _visible(agent: Agent, column: str) -> tuple[str, tuple[int, ...]]:
         return "1", ()
     groups = sorted(access.user_group_ids(agent.db, agent.client.user_id))
     marks = ",".join("?" * len(groups))
-    sql = f"{column} in (select object_id from R_OBJT_ACCESS where access_type_id >= 1050 and user_id in ({marks}))"
+    held = f"access_type_id >= {access.READ_OBJECT} and user_id in ({marks})"
+    sql = f"{column} in (select object_id from R_OBJT_ACCESS where {held})"  # noqa: S608
     return sql, tuple(groups)
 
 
 def _collections(agent: Agent, path: str, flags: int) -> Iterator[dict[str, Any]]:
     where, bounds = _where(path, flags, "parent_coll_name")
     visible, groups = _visible(agent, "coll_id")
-    sql = f"select * from R_COLL_MAIN where {where} and {visible} and coll_name <> '/' order by coll_name"
+    sql = f"select * from R_COLL_MAIN where {where} and {visible} and coll_name <> '/' order by coll_name"  # noqa: S608
     for row in agent.db.all(sql, (*bounds, *groups)):
         yield _entry(
             objType=COLLECTION,
@@ -126,7 +127,7 @@ def _objects(agent: Agent, path: str, flags: int) -> Iterator[dict[str, Any]]:
     where, bounds = _where(path, flags, "c.coll_name")
     visible, groups = _visible(agent, "d.data_id")
     sql = f"""select d.*, c.coll_name from R_DATA_MAIN d join R_COLL_MAIN c on c.coll_id = d.coll_id
-        where {where} and {visible} order by c.coll_name, d.data_name, d.data_repl_num"""
+        where {where} and {visible} order by c.coll_name, d.data_name, d.data_repl_num"""  # noqa: S608
     tree, last = resources.Tree(agent), 0
     for row in agent.db.all(sql, (*bounds, *groups)):
         if row["data_id"] == last and not flags & NO_TRIM_REPLICAS:

@@ -7,20 +7,25 @@ to the calls that arrive on the wire.
 
 from __future__ import annotations
 
-from embedded_zone.objects.checksums import checksum
+from embedded_zone.objects import (
+    checksums,
+    collections,
+    copying,
+    listing,
+    modifying,
+    moving,
+    opening,
+    physical,
+    putting,
+    removing,
+    renaming,
+    replicating,
+)
 from embedded_zone.objects.closing import close, close_replica
-from embedded_zone.objects.collections import make_collection, remove_collection
-from embedded_zone.objects.copying import copy
-from embedded_zone.objects.listing import entries, stat_object
+from embedded_zone.objects.federation import local
+from embedded_zone.objects.listing import entries
 from embedded_zone.objects.model import Request
-from embedded_zone.objects.modifying import modify_data_object, truncate, truncate_replica
-from embedded_zone.objects.moving import physical_move
-from embedded_zone.objects.opening import open_object
-from embedded_zone.objects.physical import register
-from embedded_zone.objects.putting import bulk_put, get, put, synchronize
-from embedded_zone.objects.removing import unlink
-from embedded_zone.objects.renaming import rename
-from embedded_zone.objects.replicating import replicate, trim
+from embedded_zone.objects.modifying import modify_data_object
 from embedded_zone.objects.touching import touch
 from embedded_zone.objects.transferring import read, seek, write
 
@@ -33,7 +38,6 @@ __all__ = [
     "copy",
     "create",
     "entries",
-    "get",
     "make_collection",
     "modify_data_object",
     "open_object",
@@ -54,5 +58,23 @@ __all__ = [
     "unlink",
     "write",
 ]
+
+bulk_put = local(putting.bulk_put)
+checksum = local(checksums.checksum)
+copy = local(copying.copy)
+make_collection = local(collections.make_collection)
+open_object = local(opening.open_object)
+physical_move = local(moving.physical_move)
+put = local(putting.put)
+register = local(physical.register)
+remove_collection = local(collections.remove_collection)
+rename = local(renaming.rename)
+replicate = local(replicating.replicate)
+stat_object = local(listing.stat_object)
+synchronize = local(putting.synchronize)
+trim = local(replicating.trim)
+truncate = local(modifying.truncate)
+truncate_replica = local(modifying.truncate_replica)
+unlink = local(removing.unlink)
 
 create = open_object

@@ -138,14 +138,17 @@ def _register_entry(agent: Agent, request: Request, hierarchy: str, directory: s
     probe = Replica(inner.path, hierarchy, 0, physical_path=f"{directory}/{name}")
     mode = vault.status(agent, probe).st_mode
     if stat.S_ISDIR(mode):
-        return _register_directory(agent, inner, hierarchy, f"{directory}/{name}")
-    if not stat.S_ISREG(mode) or (request.has(kw.FORCE) and lookup.rows_of(agent, inner.path)):
-        return None
+        _register_directory(agent, inner, hierarchy, f"{directory}/{name}")
+    elif stat.S_ISREG(mode) and not (request.has(kw.FORCE) and lookup.rows_of(agent, inner.path)):
+        _register_member(agent, inner, hierarchy)
+
+
+def _register_member(agent: Agent, request: Request, hierarchy: str) -> None:
+    """One file of a directory; a failure is told in the reply and does not stop the others."""
     try:
         if request.has(kw.REG_REPL):
-            _register_replica(agent, inner, hierarchy)
+            _register_replica(agent, request, hierarchy)
         else:
-            _register_file(agent, inner, hierarchy)
+            _register_file(agent, request, hierarchy)
     except IrodsError as error:
-        agent.r_error.append((error.code, f"dirPathReg: failed for {inner.path}, status = {error.code}"))
-    return None
+        agent.r_error.append((error.code, f"dirPathReg: failed for {request.path}, status = {error.code}"))

@@ -19,10 +19,13 @@ from embedded_zone.objects import (
     paths,
     registering,
     replicating,
+    resources,
     transferring,
+    vault,
+    voting,
 )
 from embedded_zone.objects import keywords as kw
-from embedded_zone.objects.model import Request
+from embedded_zone.objects.model import Replica, Request
 from embedded_zone.wire import codes
 
 if TYPE_CHECKING:
@@ -55,16 +58,16 @@ def put(agent: Agent, request: Request, data: bytes | memoryview) -> None:
     closing.close(agent, number, manner=closing.SINGLE_BUFFER)
     if entry.status < 0:
         raise IrodsError(entry.status, "the data could not be written")
-    finish_put(agent, request)
+    replicate_put(agent, request)
+    registering.touch_parent(agent, request.path)
 
 
-def finish_put(agent: Agent, request: Request) -> None:
-    """What a put does after its close: the other replicas if asked, and the collection's time."""
+def replicate_put(agent: Agent, request: Request) -> None:
+    """Update the object's other replicas after a put, if the keyword ``all`` asks for it."""
     if request.has(kw.ALL):
         rest = request.variant(without=(kw.DEST_RESC_NAME, kw.RESC_HIER, kw.REG_CHKSUM, kw.VERIFY_CHKSUM))
         rest.keywords[kw.UPDATE_REPL] = ""
         replicating.replicate(agent, rest)
-    registering.touch_parent(agent, request.path)
 
 
 def open_for_get(agent: Agent, request: Request) -> int:
@@ -93,16 +96,25 @@ class BulkItem:
 
 def bulk_put(agent: Agent, request: Request, items: Sequence[BulkItem], data: memoryview) -> None:
     """Store several data objects of one collection. API 689."""
-    start, hierarchy = 0, ""
+    hierarchy = request.get(kw.RESC_HIER) or _bulk_hierarchy(agent, request)
+    start = 0
     for item in items:
-        keywords = {**request.keywords, kw.DATA_INCLUDED: ""}
-        if hierarchy:
-            keywords[kw.RESC_HIER] = hierarchy
+        keywords = {**request.keywords, kw.DATA_INCLUDED: "", kw.RESC_HIER: hierarchy}
         if item.checksum and request.has(kw.VERIFY_CHKSUM):
             keywords[kw.VERIFY_CHKSUM] = item.checksum
-        inner = Request(item.path, keywords=keywords, size=item.end - start)
-        put(agent, inner, data[start : item.end])
-        start, hierarchy = item.end, inner.get(kw.RESC_HIER)
+        put(agent, Request(item.path, keywords=keywords, size=item.end - start), data[start : item.end])
+        start = item.end
+
+
+def _bulk_hierarchy(agent: Agent, request: Request) -> str:
+    """Where the files of a bulk put go; makes their directory, as a real server does before the first of them."""
+    probe = request.variant(path=f"{request.path}/file", operation=kw.PUT_OPR)
+    hierarchy = voting.resolve(agent, resources.CREATE, probe, []).winner
+    lookup.collection_for_writing(agent, request.path)
+    replica = Replica(probe.path, hierarchy, 0)
+    replica.physical_path = vault.path_for(agent, replica)
+    vault.make_parents(agent, replica)
+    return hierarchy
 
 
 def synchronize(agent: Agent, request: Request) -> int:

@@ -125,7 +125,8 @@ def _set_path(agent: Agent, number: int, is_collection: bool, source: str, targe
     """Write the new path of an object, or of a collection and all that lies in it."""
     with agent.db.transaction():
         if is_collection:
-            return _set_collection_path(agent, number, source, target)
+            _set_collection_path(agent, number, source, target)
+            return
         collection, name = paths.split(target)
         sql = """update R_DATA_MAIN set data_name = ?,
             coll_id = (select coll_id from R_COLL_MAIN where coll_name = ?) where data_id = ?"""
@@ -134,14 +135,10 @@ def _set_path(agent: Agent, number: int, is_collection: bool, source: str, targe
 
 def _set_collection_path(agent: Agent, number: int, source: str, target: str) -> None:
     cut, prefix = len(source) + 1, source + "/"
-    # By range and not by pattern: names may hold % and _.
-    below = "coll_name >= ? and coll_name < ?"
-    bounds = (prefix, source + "0")  # '0' is the character after '/'
-    agent.db.execute(
-        f"""update R_COLL_MAIN set coll_name = ? || substr(coll_name, ?),
-            parent_coll_name = ? || substr(parent_coll_name, ?) where {below}""",
-        (target, cut, target, cut, *bounds),
-    )
+    # By range and not by pattern: names may hold % and _. '0' is the character after '/'.
+    sql = """update R_COLL_MAIN set coll_name = ? || substr(coll_name, ?),
+        parent_coll_name = ? || substr(parent_coll_name, ?) where coll_name >= ? and coll_name < ?"""
+    agent.db.execute(sql, (target, cut, target, cut, prefix, source + "0"))
     sql = "update R_COLL_MAIN set coll_name = ?, parent_coll_name = ?, modify_ts = ? where coll_id = ?"
     agent.db.execute(sql, (target, paths.parent(target), agent.db.now(), number))
 

@@ -13,7 +13,7 @@ from embedded_zone.wire import codes
 if TYPE_CHECKING:
     from embedded_zone.agent import Agent
 
-MAX_BLOCK = 1 << 30  # a client asks for at most 2^31 - 1; more than this at once serves nobody
+MAX_BLOCK = 1 << 28  # what one read may make this process hold, whatever the client asks
 _EMPTY = memoryview(b"")
 
 

@@ -7,7 +7,7 @@ and text cannot be assigned (``AttributeError``), single characters of a ``char_
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from types import ModuleType
 from typing import Any
 

@@ -10,7 +10,7 @@ from typing import Any
 from python_rules import names
 from python_rules.engine import encoding, pipeline
 from python_rules.engine.codec import Chain, Codec
-from python_rules.engine.codec.table import COMPRESSIONS
+from python_rules.engine.codec.table import COMPRESSIONS, READERS
 from python_rules.engine.encoding import ENOUGH_TO_RECOGNISE, SOURCE_ATTRIBUTE, Change, Encoding
 from python_rules.engine.keys import Key, Keyring
 from python_rules.engine.parallel import Workers
@@ -163,9 +163,9 @@ class _Conversion:
 
     def _step(self, method: str, decodes: bool, key: Key | None) -> Codec:
         workers = self._tools.workers
-        if key is None or method in COMPRESSIONS:
-            row = COMPRESSIONS[method]
-            return row.decoder(workers) if decodes else row.encoder(workers, self._request.level or 0)
+        if key is None or method not in ENCRYPTIONS:
+            level = self._request.level or 0
+            return READERS[method].decoder(workers) if decodes else COMPRESSIONS[method].encoder(workers, level)
         return (ENCRYPTIONS[method].opener if decodes else ENCRYPTIONS[method].sealer)(workers, key)
 
     def _made(self, target: str, change: Change, codec: Codec, key: str, avus: list[Avu]) -> Converted:

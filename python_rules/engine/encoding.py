@@ -6,23 +6,26 @@ encodes appends to it, one that decodes takes from its end.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Container, Iterable
 from dataclasses import dataclass, replace
 
 from python_rules import names
-from python_rules.engine.codec.table import recognised
+from python_rules.engine.codec.table import READERS, recognised
 from python_rules.engine.seal.table import ENCRYPTIONS
 from python_rules.jobs import methods
 from python_rules.jobs.errors import JobError, RequestError
-from python_rules.jobs.methods import COMPRESSIONS, DECOMPRESS, ENCRYPT
+from python_rules.jobs.methods import DECOMPRESS, ENCRYPT
 from python_rules.jobs.model import JobRequest
 from python_rules.jobs.paths import checked
 from python_rules.jobs.record import Avu
 
 OWN_PREFIX = "sluice::"
 SOURCE_ATTRIBUTE = "sluice::source"  # data id of the object that this one was made from
-ENOUGH_TO_RECOGNISE = 16  # bytes: longer than the magic of every method
-SUFFIXES = {name: row.suffix for table in (methods.COMPRESSIONS, methods.ENCRYPTIONS) for name, row in table.items()}
+ENOUGH_TO_RECOGNISE = 32  # bytes: longer than the magic of every method
+SUFFIXES = {
+    **{name: reader.suffix for name, reader in READERS.items()},
+    **{name: methods.ENCRYPTIONS[name].suffix for name in ENCRYPTIONS},
+}
 
 
 @dataclass(frozen=True)
@@ -129,7 +132,7 @@ def _decoded(request: JobRequest, name: str, before: Encoding) -> Change:
     taken: list[str] = []
     left = list(before.methods)
     for step in request.steps:
-        kinds = COMPRESSIONS if step == DECOMPRESS else methods.ENCRYPTIONS
+        kinds: Container[str] = READERS if step == DECOMPRESS else ENCRYPTIONS
         if not left or left[-1] not in kinds:
             raise _cannot(step, Encoding(tuple(left)))
         taken.append(left.pop())
@@ -153,7 +156,7 @@ def _guessed(request: JobRequest, name: str, told: Encoding, start: Callable[[],
         return replace(told, methods=(found,))
     if sealed and start().startswith(ENCRYPTIONS[sealed].magic) and told.key:
         inner = name.removesuffix(SUFFIXES[sealed])
-        under = next((method for method in COMPRESSIONS if inner.endswith(SUFFIXES[method])), None)
+        under = next((method for method in READERS if inner.endswith(SUFFIXES[method])), None)
         return replace(told, methods=tuple(filter(None, (under, sealed))))
     if sealed and start().startswith(ENCRYPTIONS[sealed].magic) and request.steps[0] != DECOMPRESS:
         key_of(told)  # raises: without the key's name there is nothing to be done

@@ -73,14 +73,13 @@ def status(config: Config, service: iRODSSession, id: str, user: str, admin: boo
 
 
 def cancel(config: Config, service: iRODSSession, id: str, user: str, admin: bool) -> dict[str, Any]:
-    """End a job: at once while it waits, at its next heartbeat while it runs; a final job stays as it is."""
+    """End a job: at its next heartbeat while it runs, otherwise at once; raises JobError ``illegal_transition``."""
     book = Ledger(service, config.ledger)
     entry = _own(book, id, user, admin)
-    state = entry.status.state
-    if state in states.STARTABLE:
-        book.transition(entry, states.CANCELLED, user)
-    elif state in states.ACTIVE:
+    if entry.status.state == states.RUNNING:
         book.replace(entry, [(record.CANCEL_REQUESTED, ledger.now(), user)])
+    else:
+        book.transition(entry, states.CANCELLED, user)
     return entry.public()
 
 

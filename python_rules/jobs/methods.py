@@ -43,6 +43,7 @@ class Method(NamedTuple):
 COMPRESSIONS: Dict[str, Method] = {
     "zstd": Method(".zst", (1, 3, 19), "zstd"),
     "gzip": Method(".gz", (0, 1, 3), "gzip, zcat"),
+    "bgzf": Method(".gz", (0, 1, 3), "htslib (bgzip, tabix), gzip, zcat"),
 }
 
 ENCRYPTIONS: Dict[str, Method] = {

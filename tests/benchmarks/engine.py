@@ -181,7 +181,7 @@ def _chain(steps: str, workers, decode: bool):
     for name, _, level in (step.partition(":") for step in steps.split("+")):
         if name in COMPRESSIONS:
             row = COMPRESSIONS[name]
-            codecs.append(row.decoder(workers) if decode else row.encoder(workers, int(level)))
+            codecs.append(row.reader.decoder(workers) if decode else row.encoder(workers, int(level)))
         else:
             sealing = ENCRYPTIONS[name]
             codecs.append((sealing.opener if decode else sealing.sealer)(workers, key))

@@ -6,6 +6,7 @@ import json
 from typing import Any
 
 import pytest
+from irods.access import iRODSAccess
 from irods.session import iRODSSession
 
 from tests.e2e.conftest import Stack, ended, read, write
@@ -37,7 +38,7 @@ def both(stack: Stack, session: iRODSSession, request: dict[str, Any]) -> dict[s
         ({"encryption": "rot13"}, "unknown_method", "encryption"),
         ({"key": "no-such-key"}, "key_not_found", "key"),
         ({"source": "/{zone}/home/{alice}/missing"}, "source_not_found", "source"),
-        ({"source": "/{zone}/home/{bob}"}, "source_not_found", "source"),
+        ({"source": "/{zone}/home/{bob}/private"}, "source_not_found", "source"),
         ({"source": '/{zone}/home/{alice}/it\'s "missing" 100% 数据'}, "source_not_found", "source"),
         ({"source": "/{zone}/home/{alice}/../{bob}"}, "bad_path", "source"),
         ({"source": "/{zone}/home/{alice}/a\nb"}, "bad_path", "source"),
@@ -47,7 +48,7 @@ def both(stack: Stack, session: iRODSSession, request: dict[str, Any]) -> dict[s
         ({"source": ""}, "missing_field", "source"),
         ({"target": "/{zone}/home/{alice}/no/such/collection"}, "target_collection_not_found", "target"),
         ({"target": "/{zone}/home/{alice}/x\ty"}, "bad_path", "target"),
-        ({"target": "/{zone}/intruder"}, "not_permitted", "target"),
+        ({"target": "/{zone}/intruder"}, "target_collection_not_found", "target"),
         ({"level": 100}, "bad_value", "level"),
         ({"colour": "blue"}, "unknown_field", "colour"),
     ],
@@ -57,6 +58,8 @@ def test_a_wrong_request_is_refused_alike(
 ) -> None:
     """Each wrong value is told by REST and by rule in the same words, and neither leaves anything behind."""
     write(session, f"{place}/in", TEXT)
+    with stack.bob.session() as owner:
+        owner.collections.create(f"{stack.bob.home}/private")
     filled = {
         name: value.format(zone=stack.site.zone, alice=stack.alice.name, bob=stack.bob.name)
         if isinstance(value, str)
@@ -83,7 +86,19 @@ def test_a_target_that_exists_is_not_touched(stack: Stack, session: iRODSSession
     assert read(session, f"{place}/out") == b"precious"
 
 
-@pytest.mark.parametrize("text", ["{", "", "[]", "\u0000", '{"operation": "compress"'])
+def test_a_target_where_the_user_may_only_read_is_refused(stack: Stack, session: iRODSSession, place: str) -> None:
+    """Read access to a collection is not enough to make something in it."""
+    write(session, f"{place}/in", TEXT)
+    with stack.bob.session() as owner:
+        owner.acls.set(iRODSAccess("read", stack.bob.home, stack.alice.name))
+    request = {"operation": "compress", "source": f"{place}/in", "target": f"{stack.bob.home}/out"}
+
+    error = both(stack, session, request)
+
+    assert (error["code"], error["field"]) == ("not_permitted", "target")
+
+
+@pytest.mark.parametrize("text", ["{", "", "[]", '{"operation": "compress"'])
 def test_malformed_json_is_told(stack: Stack, session: iRODSSession, text: str) -> None:
     """What is not JSON is malformed_json by rule and by REST."""
     with stack.rest() as client:

@@ -29,7 +29,7 @@ NAMES = [
     "empty",
     "a/b/deep",
     "o'brien & \"co\"/it's ü 100%_<x>.txt",
-    "with || and && in/it's || it && so",
+    "with || and && in/this || that && so",  # beside a quote a real 5.0.2 refuses them itself
     "back\\slash/a\\b",
 ]
 
@@ -109,6 +109,7 @@ def place(users: tuple[site.Account, site.Account], tools: Tools) -> Iterator[Pl
         made = Place(session, path, users[1], tools)
         yield made
         assert made.hidden() == []
+        session.collections.remove(path, recurse=True, force=True)
 
 
 def some(size: int = 1000) -> bytes:

@@ -6,7 +6,6 @@ import json
 import os
 import secrets
 import sys
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -53,7 +52,7 @@ class Site:
         self.zone = str(values["irods_zone_name"])
         self.host = str(values["irods_host"])
         self.port = int(values["irods_port"])
-        self._made: list[str] = []
+        self._made: list[Account] = []
 
     def admin(self) -> iRODSSession:
         """A new session of the service account."""
@@ -68,18 +67,19 @@ class Site:
                 session.users.get(name)
             except UserDoesNotExist:
                 session.users.create(name, "rodsuser")
-                self._made.append(name)
+                self._made.append(account)
             session.users.modify(name, "password", account.password)
         return account
 
     def close(self) -> None:
-        """Remove the users that were made, with their homes."""
+        """Remove the users that were made, with what they have."""
+        for account in self._made:
+            with account.session() as session:
+                _empty(session, account.home)
+                _empty(session, f"/{self.zone}/trash/home/{account.name}")
         with self.admin() as session:
-            for name in self._made:
-                for place in (f"/{self.zone}/home/{name}", f"/{self.zone}/trash/home/{name}"):
-                    with suppress(OSError):
-                        _empty(session, place)
-                session.users.remove(name)
+            for account in self._made:
+                session.users.remove(account.name)
         self._made.clear()
 
 

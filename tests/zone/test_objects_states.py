@@ -178,7 +178,7 @@ def test_renaming_while_it_is_written_fails_the_close(zone: EmbeddedZone, opened
 def test_a_reader_goes_on_after_rename_and_unlink(zone: EmbeddedZone, opened: iRODSSession) -> None:
     """An open descriptor keeps reading what has been renamed or removed meanwhile."""
     write(opened, f"{HOME}/read_on", b"0123456789")
-    handle, raw = opened.data_objects.open_with_FileRaw(f"{HOME}/read_on", "r")
+    handle, _raw = opened.data_objects.open_with_FileRaw(f"{HOME}/read_on", "r")
     with objects_zone.session(zone) as other:
         other.data_objects.move(f"{HOME}/read_on", f"{HOME}/read_on2")
         other.data_objects.unlink(f"{HOME}/read_on2", force=True)

@@ -5,9 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from embedded_zone.config import NATIVE_ENGINE
 from embedded_zone.errors import IrodsError
+from embedded_zone.rules.native.parser import parse_rules
 from embedded_zone.rules.output import Output
 from embedded_zone.wire import codes
 from tests.zone.rules_fixtures import MakeAgent, make_agent  # noqa: F401
@@ -152,3 +155,34 @@ def test_failmsg_reaches_the_clients_error_stack(make_agent: MakeAgent) -> None:
             run(agent, text)
 
     assert agent.r_error == [(-2, "DEBUG: code of minus 2\n\n"), (-818000, "DEBUG: \n")]
+
+
+@given(st.text(alphabet="ab*$\"'{}()=+;,.<>&|!0 \n#\\", max_size=60))
+@settings(max_examples=300, deadline=None)
+def test_any_text_is_parsed_or_refused(text: str) -> None:
+    """Whatever a client sends, the parser answers with rules or an iRODS error, nothing else."""
+    try:
+        parse_rules(f"main {{ {text} }}")
+    except IrodsError as error:
+        assert error.code == codes.RE_PARSER_ERROR  # noqa: PT017
+
+
+def test_a_text_that_nests_too_deeply_is_an_error(make_agent: MakeAgent) -> None:  # noqa: F811
+    """Twenty thousand parentheses end the rule, not the agent."""
+    with pytest.raises(IrodsError) as caught:
+        run(make_agent(), "*a = " + "(" * 9000 + "1" + ")" * 9000)
+
+    assert caught.value.code == codes.RE_RUNTIME_ERROR
+
+
+def test_remote_in_the_own_zone_is_for_administrators(make_agent: MakeAgent) -> None:  # noqa: F811
+    """remote() runs its block at once; variables and output come back."""
+    hints = f"<INST_NAME>{NATIVE_ENGINE}</INST_NAME>"
+    text = f'writeString("stdout", "a"); remote("localhost", "{hints}") {{ writeString("stdout", "b*v"); *v = "new"; }}'
+
+    output = run(make_agent(), text + ' writeString("stdout", *v)', v="old")[OUT]
+    with pytest.raises(IrodsError) as refused:
+        run(make_agent(flag=3), text, v="old")
+
+    assert output.stdout.data == b"aboldnew"
+    assert refused.value.code == codes.SYS_NO_API_PRIV

@@ -74,7 +74,8 @@ def structures(name: str, depth: int = 0) -> st.SearchStrategy[Any]:
         if field.name in skipped:
             continue
         if field.occurrence >= 0:
-            fields[field.name] = st.tuples(*[_values(f, depth) for f in layout(name) if f.name == field.name]).map(list)
+            same = [f for f in layout(name) if f.name == field.name]
+            fields[field.name] = st.tuples(*[_values(f, depth, nullable=depth > 2) for f in same]).map(list)
         elif not any(dimension == "rowCnt" for dimension in field.counts):
             fields[field.name] = _values(field, depth)
     return st.fixed_dictionaries(fields)

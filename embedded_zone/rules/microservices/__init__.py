@@ -8,6 +8,7 @@ from embedded_zone.rules.microservices import (  # noqa: F401  imported for thei
     query,
     system,
     texts,
+    unsupported,
 )
 from embedded_zone.rules.microservices.registry import MICROSERVICES, Call, run_microservice
 

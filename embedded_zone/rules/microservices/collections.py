@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from embedded_zone.rules.microservices.data_objects import parse_pairs
-from embedded_zone.rules.microservices.registry import Call, microservice, not_supported, text_argument
+from embedded_zone.rules.microservices.registry import Call, microservice, text_argument
 
 
 def collection(path: str, keywords: dict[str, str] | None = None) -> dict[str, Any]:
@@ -47,7 +47,3 @@ def check_access(call: Call, args: list[Any]) -> None:
     db = call.agent.db
     found = data_id(db, path) or collection_id(db, path)
     args[2] = int(found is not None and may(db, call.agent.client, found, level))
-
-
-for _name, _count in (("msiCollRepl", 3), ("msiCollRsync", 5)):
-    not_supported(_name, _count)

@@ -6,7 +6,7 @@ import os
 from typing import Any
 
 from embedded_zone.errors import IrodsError
-from embedded_zone.rules.microservices.registry import Call, microservice, not_supported, number_argument, text_argument
+from embedded_zone.rules.microservices.registry import Call, microservice, number_argument, text_argument
 from embedded_zone.rules.types import CLASSES, BytesBuf, irods_type
 from embedded_zone.wire.codes import SYS_INVALID_INPUT_PARAM, USER_PARAM_TYPE_ERR
 
@@ -298,13 +298,3 @@ def _json(value: Any) -> Any:
         return json.loads(text_argument(value))
     except ValueError:
         raise IrodsError(SYS_INVALID_INPUT_PARAM, "not JSON") from None
-
-
-for _name, _count in (
-    ("msiDataObjPut", 4),
-    ("msiDataObjGet", 3),
-    ("msiTarFileExtract", 4),
-    ("msiTarFileCreate", 4),
-    ("msisync_to_archive", 3),
-):
-    not_supported(_name, _count)

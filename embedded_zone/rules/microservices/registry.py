@@ -51,6 +51,7 @@ class Microservice:
     name: str
     count: int
     function: Function
+    supported: bool = True
 
 
 MICROSERVICES: dict[str, Microservice] = {}
@@ -119,4 +120,4 @@ def not_supported(name: str, count: int) -> None:
         call.host.log_error(f"microservice {name} is not provided by the embedded zone")
         raise IrodsError(SYS_NOT_SUPPORTED, f"{name} is not provided by the embedded zone")
 
-    MICROSERVICES[name] = Microservice(name, count, fail)
+    MICROSERVICES[name] = Microservice(name, count, fail, supported=False)

@@ -20,6 +20,7 @@ from embedded_zone.rules.parameters import RULE_EXEC_OUT, add_missing
 from embedded_zone.wire.codes import (
     NO_RULE_OR_MSI_FUNCTION_FOUND_ERR,
     RE_PARSER_ERROR,
+    RE_RUNTIME_ERROR,
     RE_TYPE_ERROR,
     RE_UNPARSED_SUFFIX,
 )
@@ -83,13 +84,14 @@ class NativeEngine:
     def run_text(self, text: str, description: str, frame: Frame) -> int:
         """EXEC_MY_RULE: the first rule of the text runs; parameters and declared outputs are its globals."""
         add_missing(frame.parameters, description)
-        globals_ = self._globals(text, frame)
-        rules = parse_rules(_without_marker(text))
-        if not rules:
-            raise IrodsError(RE_PARSER_ERROR, "no rule in the text")
-        table = {**self.base(), **_by_name(rules)}
-        runner = Interpreter(self, frame, table)
+        runner = Interpreter(self, frame, dict(self.base()))
+        globals_: dict[str, Any] = {}
         with self._reported(runner):
+            globals_.update(self._globals(text, frame))
+            rules = parse_rules(_without_marker(text))
+            if not rules:
+                raise IrodsError(RE_PARSER_ERROR, "no rule in the text")
+            runner.rules.update(_by_name(rules))
             runner.run_rule(rules[0], [UNSET] * len(rules[0].parameters), globals_)
         self._keep(globals_, frame)
         return 0
@@ -133,6 +135,8 @@ class NativeEngine:
             return
         except Cut as cut:
             raise cut.args[0] from None
+        except RecursionError:
+            raise IrodsError(RE_RUNTIME_ERROR, "rule text nested too deeply: a real agent crashes") from None
         except IrodsError as error:
             if not hidden:
                 self.host.agent.r_error.append((error.code, "DEBUG: " + "".join(runner.messages) + "\n"))
@@ -163,8 +167,9 @@ class NativeEngine:
 
     def remote(self, host: str, hints: str, text: str, frame: Frame, scope: Scope) -> int:
         """``remote(host, hints) { text }``: as an EXEC_MY_RULE of its own; variables come back."""
-        parameters = scope.everything()
+        parameters = {**scope.everything(), RULE_EXEC_OUT: frame.parameters.get(RULE_EXEC_OUT)}
         code = self.host.remote_execute(host, hints, f"remExec{{{text}}}", parameters, frame)
+        frame.parameters[RULE_EXEC_OUT] = parameters.get(RULE_EXEC_OUT)
         for name, value in parameters.items():
             if name in scope.locals or name in scope.globals:
                 scope.set(name, value)

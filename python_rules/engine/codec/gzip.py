@@ -13,8 +13,8 @@ from functools import partial
 from isal import igzip_lib, isal_zlib
 
 from python_rules.engine.blocks import MIB, Block, Cutter, Window
+from python_rules.engine.codec.damage import corrupt
 from python_rules.engine.parallel import InOrder, Workers
-from python_rules.jobs.errors import JobError
 
 MAGIC = b"\x1f\x8b"
 MEMBER = MIB
@@ -68,7 +68,7 @@ class Decoder:
         """As Codec.finish."""
         yield from self._members.rest()
         if len(self._window) or self._step != self._begin or not self._complete:
-            raise _corrupt("the gzip stream ends in the middle", self._window.offset + len(self._window))
+            raise corrupt("the gzip stream ends in the middle", self._window.offset + len(self._window))
 
     def _begin(self) -> Iterator[Block] | None:
         head = self._window.peek(len(HEAD) + SIZE.size)
@@ -76,14 +76,14 @@ class Decoder:
             return None
         self._started = self._window.offset
         if not (MAGIC.startswith(head) or head.startswith(MAGIC)):
-            raise _corrupt("this is not a gzip member", self._started)
+            raise corrupt("this is not a gzip member", self._started)
         # Nobody else writes an extra field of 9 bytes (bgzip has 6), so one that is not ours is damaged.
         if len(head) >= len(HEAD) and head[3] & 4 and head[10:12] == HEAD[10:12]:
             return self._own_member(head)
         if len(head) < len(HEAD) and _may_have_extra(head):
             return None
         if self._marked and not self._complete:
-            raise _corrupt("a gzip member is damaged", self._started)
+            raise corrupt("a gzip member is damaged", self._started)
         self._complete, self._step = False, self._foreign_member
         self._stream = igzip_lib.IgzipDecompressor(flag=igzip_lib.DECOMP_GZIP)
         return self._members.rest()
@@ -94,7 +94,7 @@ class Decoder:
             return None
         size, last = SIZE.unpack_from(head, len(HEAD))
         if not head.startswith(HEAD) or not OVERHEAD < size <= LARGEST_MEMBER or last > 1:
-            raise _corrupt("the header of a gzip member is damaged", self._started)
+            raise corrupt("the header of a gzip member is damaged", self._started)
         if len(self._window) < size:
             self._complete = False
             return None
@@ -112,7 +112,7 @@ class Decoder:
         try:
             plain = self._stream.decompress(data, MIB)
         except igzip_lib.IsalError:  # type: ignore[misc]  # its stub says instance
-            raise _corrupt("a gzip member is damaged", self._started) from None
+            raise corrupt("a gzip member is damaged", self._started) from None
         if self._stream.eof:
             self._window.give_back(self._stream.unused_data)
             self._complete, self._step = True, self._begin
@@ -135,22 +135,13 @@ def _decompressed(member: bytes, offset: int) -> bytes:
     checksum, size = TRAILER.unpack_from(member, len(member) - TRAILER.size)
     body = memoryview(member)[len(HEAD) + SIZE.size : -TRAILER.size]
     if size > LARGEST_MEMBER:
-        raise _corrupt("a gzip member is damaged", offset)
+        raise corrupt("a gzip member is damaged", offset)
     stream = isal_zlib.decompressobj(RAW)
     try:
         plain = stream.decompress(body, size + 1)  # one more than may come, so that too much is noticed
     except isal_zlib.IsalError:  # type: ignore[misc]  # its stub says instance
-        raise _corrupt("a gzip member is damaged", offset) from None
+        raise corrupt("a gzip member is damaged", offset) from None
     whole = stream.eof and not stream.unused_data and len(plain) == size
     if not whole or isal_zlib.crc32(plain) != checksum:
-        raise _corrupt("a gzip member is damaged", offset)
+        raise corrupt("a gzip member is damaged", offset)
     return plain
-
-
-def _corrupt(text: str, offset: int) -> JobError:
-    return JobError(
-        "corrupt_compressed_data",
-        f"{text}, at byte {offset}",
-        remedy="restore the object from a good replica or a copy",
-        offset=offset,
-    )

@@ -5,24 +5,40 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import NamedTuple
 
-from python_rules.engine.codec import Codec, gzip, zstd
+from python_rules.engine.codec import Codec, bgzf, foreign, gzip, zstd
 from python_rules.engine.parallel import Workers
 
 
-class Compression(NamedTuple):
-    """How a method compresses (at a level) and reads back, and the first bytes that its streams begin with."""
+class Reader(NamedTuple):
+    """How a format is decompressed, the first bytes that its streams begin with, and what its names end with."""
 
-    encoder: Callable[[Workers, int], Codec]
     decoder: Callable[[Workers], Codec]
     magic: bytes
+    suffix: str
+
+
+class Compression(NamedTuple):
+    """How a method compresses (at a level), and how it is read back."""
+
+    encoder: Callable[[Workers, int], Codec]
+    reader: Reader
 
 
 COMPRESSIONS: dict[str, Compression] = {
-    "zstd": Compression(zstd.Encoder, zstd.Decoder, zstd.MAGIC),
-    "gzip": Compression(gzip.Encoder, gzip.Decoder, gzip.MAGIC),
+    "zstd": Compression(zstd.Encoder, Reader(zstd.Decoder, zstd.MAGIC, ".zst")),
+    "gzip": Compression(gzip.Encoder, Reader(gzip.Decoder, gzip.MAGIC, ".gz")),
+    "bgzf": Compression(bgzf.Encoder, Reader(bgzf.Decoder, bgzf.MAGIC, ".gz")),
+}
+
+# What can be decompressed: our own methods, and what users bring.
+READERS: dict[str, Reader] = {
+    **{name: method.reader for name, method in COMPRESSIONS.items()},
+    "bzip2": Reader(foreign.bzip2, foreign.BZIP2_MAGIC, ".bz2"),
+    "xz": Reader(foreign.xz, foreign.XZ_MAGIC, ".xz"),
 }
 
 
 def recognised(start: bytes) -> str | None:
-    """The method whose streams begin with these bytes."""
-    return next((name for name, method in COMPRESSIONS.items() if start.startswith(method.magic)), None)
+    """The method whose streams begin with these bytes; of several the one that says most."""
+    fitting = [name for name, reader in READERS.items() if start.startswith(reader.magic)]
+    return max(fitting, key=lambda name: len(READERS[name].magic), default=None)

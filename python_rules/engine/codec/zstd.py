@@ -16,8 +16,8 @@ from typing import Any, NamedTuple
 import zstandard
 
 from python_rules.engine.blocks import MIB, Block, Cutter, Window
+from python_rules.engine.codec.damage import corrupt
 from python_rules.engine.parallel import InOrder, Workers
-from python_rules.jobs.errors import JobError
 
 MAGIC = b"\x28\xb5\x2f\xfd"
 SKIPPABLE = range(0x184D2A50, 0x184D2A60)
@@ -69,7 +69,7 @@ class Decoder:
 
     def __init__(self, workers: Workers) -> None:
         self._window = Window()
-        self._frames = InOrder(workers, _decompressed)
+        self._frames = InOrder(workers, decompressed)
         self._step: Callable[[], Iterator[Block] | None] = self._begin
         self._scanned = 0  # bytes of the frame under way whose block headers were followed
         self._frame = _NO_FRAME
@@ -92,7 +92,7 @@ class Decoder:
         """As Codec.finish."""
         yield from self._frames.rest()
         if self._step != self._begin or len(self._window) or not self._any:
-            raise _corrupt("the zstd stream ends in the middle", self._window.offset + len(self._window))
+            raise corrupt("the zstd stream ends in the middle", self._window.offset + len(self._window))
 
     def _begin(self) -> Iterator[Block] | None:
         """At the start of a frame: see which kind it is."""
@@ -104,7 +104,7 @@ class Decoder:
             return self._begin_frame(head)
         if int.from_bytes(head[:4], "little") in SKIPPABLE:
             return self._begin_skippable(head)
-        raise _corrupt("this is not a zstd frame", self._started)
+        raise corrupt("this is not a zstd frame", self._started)
 
     def _begin_frame(self, head: bytes) -> Iterator[Block] | None:
         frame = _frame_header(head, self._started)
@@ -125,7 +125,7 @@ class Decoder:
             last, stored = _block_header(block)
             self._scanned += 3 + stored
             if self._scanned > INDEPENDENT + MIB:
-                raise _corrupt("a zstd frame is larger than it may be", self._started)
+                raise corrupt("a zstd frame is larger than it may be", self._started)
             if last:
                 self._step = self._end_of_whole_frame
                 return iter(())
@@ -155,7 +155,7 @@ class Decoder:
 
     def _end_of_stream(self) -> Iterator[Block]:
         if not self._stream.eof:
-            raise _corrupt("a zstd frame is damaged", self._started)
+            raise corrupt("a zstd frame is damaged", self._started)
         self._note(self._scanned, self._plain)
         self._step = self._begin
         return iter(())
@@ -165,7 +165,7 @@ class Decoder:
         try:
             plain = self._stream.decompress(data)
         except zstandard.ZstdError:
-            raise _corrupt("a zstd frame is damaged", self._started) from None
+            raise corrupt("a zstd frame is damaged", self._started) from None
         self._plain += len(plain)
         if plain:
             yield plain
@@ -179,9 +179,9 @@ class Decoder:
         if (magic, size) == PZSTD:
             self._step = self._skip
         elif magic != SEEK_TABLE:
-            raise _corrupt("the zstd stream has a frame of an unknown kind", self._started)
+            raise corrupt("the zstd stream has a frame of an unknown kind", self._started)
         elif size != self._met * ENTRY.size + FOOTER.size:
-            raise _corrupt("the seek table does not fit the frames before it", self._started)
+            raise corrupt("the seek table does not fit the frames before it", self._started)
         else:
             self._told = hashlib.blake2b()
             self._step = self._read_table
@@ -205,7 +205,7 @@ class Decoder:
             return None
         footer = FOOTER.unpack(self._window.take(FOOTER.size))
         if footer != (self._met, 0, SEEKABLE_MAGIC) or self._told.digest() != self._entries.digest():
-            raise _corrupt("the seek table does not fit the frames before it", self._started)
+            raise corrupt("the seek table does not fit the frames before it", self._started)
         self._met, self._entries, self._step = 0, hashlib.blake2b(), self._begin
         return iter(())
 
@@ -230,7 +230,7 @@ def _frame_header(head: bytes, offset: int) -> _Frame | None:
         return None
     descriptor = head[4]
     if descriptor & 0x18:  # 'unused' and 'reserved': no writer sets them, so this is a flipped bit
-        raise _corrupt("the header of a zstd frame is damaged", offset)
+        raise corrupt("the header of a zstd frame is damaged", offset)
     single = bool(descriptor & 0x20)
     start = 5 + (not single) + (0, 1, 2, 4)[descriptor & 3]
     length = (int(single), 2, 4, 8)[descriptor >> 6]
@@ -252,12 +252,12 @@ def _compressed(level: int, piece: Block) -> tuple[bytes, int]:
     return _compressor(level).compress(piece), len(piece)
 
 
-def _decompressed(frame: bytes, offset: int) -> bytes:
+def decompressed(frame: bytes, offset: int) -> bytes:
     """The plain data of one whole frame, which says how much that is."""
     try:
         return zstandard.ZstdDecompressor().decompress(frame, allow_extra_data=False)
     except zstandard.ZstdError:
-        raise _corrupt("a zstd frame is damaged", offset) from None
+        raise corrupt("a zstd frame is damaged", offset) from None
 
 
 def _compressor(level: int) -> zstandard.ZstdCompressor:
@@ -271,12 +271,3 @@ def _compressor(level: int) -> zstandard.ZstdCompressor:
         )
         known[level] = zstandard.ZstdCompressor(compression_params=parameters)
     return known[level]
-
-
-def _corrupt(text: str, offset: int) -> JobError:
-    return JobError(
-        "corrupt_compressed_data",
-        f"{text}, at byte {offset}",
-        remedy="restore the object from a good replica or a copy",
-        offset=offset,
-    )

@@ -99,7 +99,7 @@ def made(name: str, workers: Workers, key: Key) -> Format:
         if method in COMPRESSIONS:
             row = COMPRESSIONS[method]
             encoders.append(lambda row=row: row.encoder(workers, 1))
-            decoders.insert(0, lambda row=row: row.decoder(workers))
+            decoders.insert(0, lambda row=row: row.reader.decoder(workers))
         else:
             sealing = ENCRYPTIONS[method]
             encoders.append(lambda row=sealing: row.sealer(workers, key))

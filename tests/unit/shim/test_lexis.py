@@ -39,11 +39,11 @@ TEXTS = [
 BODY = {"source_system": "it4i_iwds", "source_path": "project/proj1/abc", "project": "wp5"}
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def app(content: dict[str, Any]) -> Flask:
     """The shim, with one LEXIS system."""
-    content["lexis"] = {"systems": {"it4i_iwds": "/tempZone/lexis"}, "key": "lexis-{project}"}
-    settings = settings_module.from_json(content)
+    lexis_settings = {"systems": {"it4i_iwds": "/tempZone/lexis"}, "key": "lexis-{project}"}
+    settings = settings_module.from_json({**content, "lexis": lexis_settings})
     return create_app(settings, make_app(settings), login)
 
 

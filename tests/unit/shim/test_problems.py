@@ -7,10 +7,12 @@ import logging
 from typing import Any
 
 import pytest
-from flask import Flask
 from flask.testing import FlaskClient
 
-from tests.unit.shim.conftest import basic
+from api_shim.app import create_app
+from tests.unit.shim.conftest import basic, login
+from workers.app import SluiceCelery
+from workers.settings import Settings
 
 GOOD = {"operation": "compress", "source": "/tempZone/home/alice/data"}
 
@@ -104,8 +106,11 @@ def test_every_route_answers_with_a_problem(
     assert answer.content_type == "application/problem+json"
 
 
-def test_a_fault_of_ours_is_a_number(app: Flask, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_fault_of_ours_is_a_number(
+    settings: Settings, celery: SluiceCelery, caplog: pytest.LogCaptureFixture
+) -> None:
     """The caller gets the incident's number; the log gets the traceback under it."""
+    app = create_app(settings, celery, login)
 
     @app.get("/fault")
     def fault() -> str:
