@@ -10,13 +10,22 @@ LIST = "sluice_list"  # (filter, response)
 CANCEL = "sluice_cancel"  # (job id, response)
 RETRY = "sluice_retry"  # (job id, response)
 METHODS = "sluice_methods"  # (response)
+PLAN = "sluice_plan"  # (request, response): what a job would do and need; nothing is created
+POLICY_SHOW = "sluice_policy_show"  # (path, response)
+POLICY_SET = "sluice_policy_set"  # (collection, policy, response); '' takes it away
+PATROL_START = "sluice_patrol_start"  # (response)
+PAUSE = "sluice_pause"  # (reason, response): administrators
+RESUME = "sluice_resume"  # (response): administrators
+SELFCHECK = "sluice_selfcheck"  # (response): administrators
 
 # Rules that only Sluice's own delayed rules call.
 RUN = "sluice_run"  # (job id)
 DRAIN = "sluice_drain"  # (collection id)
+PATROL = "sluice_patrol"  # ()
 
 POLICY_ATTRIBUTE = "sluice::policy"  # on a collection: what to do with what is put there
 ARRIVED_ATTRIBUTE = "sluice::arrived"  # on a data object: seen by a hook, not yet part of a job
+TAKEN_ATTRIBUTE = "sluice::taken"  # on a data object: when the content was written that a policy's job took
 
 # What the engine wrote about a data object's encoding.
 ENCODING_ATTRIBUTE = "sluice::encoding"

@@ -9,9 +9,10 @@ from typing import Any
 
 from python_rules import names
 from python_rules.engine import encoding, pipeline
+from python_rules.engine.blocks import MIB
 from python_rules.engine.codec import Chain, Codec
-from python_rules.engine.codec.table import COMPRESSIONS, READERS
-from python_rules.engine.encoding import ENOUGH_TO_RECOGNISE, SOURCE_ATTRIBUTE, Change, Encoding
+from python_rules.engine.codec.table import COMPRESSIONS, READERS, shrinkage
+from python_rules.engine.encoding import SOURCE_ATTRIBUTE, Change, Encoding
 from python_rules.engine.keys import Key, Keyring
 from python_rules.engine.parallel import Workers
 from python_rules.engine.pipeline import Passed
@@ -22,6 +23,8 @@ from python_rules.jobs.errors import JobError
 from python_rules.jobs.model import JobRequest
 from python_rules.jobs.paths import split
 from python_rules.jobs.record import Avu
+
+SAMPLE = MIB  # what 'auto' looks at: so much from the start, the middle and the end
 
 __all__ = ["Converted", "Tools", "Watch", "convert_object", "prepare_target"]
 
@@ -50,6 +53,7 @@ class Converted:
     stored_sha256: str = ""
     encoding: str = ""
     key: str = ""
+    reason: str = ""  # why 'auto' chose what it did
 
     def as_json(self) -> dict[str, Any]:
         """As JSON values, without what is not known."""
@@ -85,6 +89,35 @@ def convert_object(
         raise
 
 
+class Look:
+    """A look into an object of a zone (encoding.Look): two or three round trips."""
+
+    def __init__(self, zone: Zone, source: SourceObject) -> None:
+        self._zone = zone
+        self._source = source
+
+    def start(self) -> bytes:
+        """Its first bytes."""
+        return self._read([0], encoding.ENOUGH_TO_RECOGNISE)[0]
+
+    def shrinks_to(self) -> float:
+        """What part of its size samples from its start, middle and end shrink to."""
+        size = self._source.size
+        places = [0] if size <= 3 * SAMPLE else [0, size // 2, size - SAMPLE]
+        return shrinkage(self._read(places, SAMPLE))
+
+    def _read(self, offsets: list[int], length: int) -> list[bytes]:
+        reader = self._zone.reader(self._source.path)
+        found: list[bytes] = []
+        with _closing(reader.close):
+            for offset in offsets:
+                if offset:
+                    reader.seek(offset)
+                buffer = bytearray(length)
+                found.append(bytes(buffer[: reader.readinto(buffer)]))
+        return found
+
+
 class _Conversion:
     """The steps of one object, in their order."""
 
@@ -101,8 +134,10 @@ class _Conversion:
     def run(self) -> Converted:
         """All of it; what is there already is left as it is."""
         avus = self._zone.attributes(self._source)
-        change = encoding.plan(self._request, split(self._source.path)[1], avus, self._start)
+        change = encoding.plan(self._request, split(self._source.path)[1], avus, Look(self._zone, self._source))
         target = self._target(change)
+        if target == self._source.path and not change.run:
+            return Converted(self._source.path, target, skipped=True, reason=change.why)
         done = self._done_before(target, change)
         if done is None:
             codec, key = self._codec(change)
@@ -120,7 +155,7 @@ class _Conversion:
             below, _, _ = self._source.relative.rpartition("/")
             collection = f"{self._request.target}/{below}".rstrip("/")
         target = f"{collection}/{change.name}"
-        if target == self._source.path:
+        if target == self._source.path and change.run:
             raise _exists(target)
         return target
 
@@ -210,12 +245,6 @@ class _Conversion:
         if self._request.original != "keep":
             self._zone.remove(self._source.path, trash=self._request.original == "trash")
 
-    def _start(self) -> bytes:
-        buffer = bytearray(ENOUGH_TO_RECOGNISE)
-        reader = self._zone.reader(self._source.path)
-        with _closing(reader.close):
-            return bytes(buffer[: reader.readinto(buffer)])
-
 
 @contextmanager
 def _closing(close: Callable[[], None]) -> Iterator[None]:
@@ -242,7 +271,7 @@ def _converted(source: str, target: str, change: Change, after: Encoding, passed
     read, written = (passed.read_size, passed.read_sha256), (passed.written_size, passed.written_sha256)
     plain, stored = (written, read) if change.decodes else (read, written)
     told = change.before if change.decodes else after
-    return Converted(source, target, False, *plain, *stored, encoding=str(told), key=told.key)
+    return Converted(source, target, False, *plain, *stored, encoding=str(told), key=told.key, reason=change.why)
 
 
 def _kept(avus: list[Avu]) -> list[Avu]:

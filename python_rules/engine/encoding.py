@@ -6,8 +6,9 @@ encodes appends to it, one that decodes takes from its end.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Container, Iterable
+from collections.abc import Container, Iterable
 from dataclasses import dataclass, replace
+from typing import Protocol
 
 from python_rules import names
 from python_rules.engine.codec.table import READERS, recognised
@@ -21,6 +22,7 @@ from python_rules.jobs.record import Avu
 
 OWN_PREFIX = "sluice::"
 SOURCE_ATTRIBUTE = "sluice::source"  # data id of the object that this one was made from
+WORTH_IT = 0.95  # 'auto' compresses what a sample says will shrink to this part of its size, or less
 ENOUGH_TO_RECOGNISE = 32  # bytes: longer than the magic of every method
 SUFFIXES = {
     **{name: reader.suffix for name, reader in READERS.items()},
@@ -72,6 +74,7 @@ class Change:
     run: tuple[str, ...]
     decodes: bool
     name: str  # of the result, without its collection
+    why: str = ""  # what 'auto' found
 
     @property
     def yields_plain(self) -> bool:
@@ -95,15 +98,22 @@ def read(avus: Iterable[Avu]) -> Encoding:
     )
 
 
-def plan(request: JobRequest, name: str, avus: Iterable[Avu], start: Callable[[], bytes]) -> Change:
-    """What the operation does to an object of this name; raises JobError ``wrong_encoding`` if it cannot.
+class Look(Protocol):
+    """A look into the object itself, taken only where metadata do not tell enough."""
 
-    ``start`` gives the object's first bytes; it is called only when the metadata do not tell how it is encoded.
-    """
+    def start(self) -> bytes:
+        """Its first bytes."""
+
+    def shrinks_to(self) -> float:
+        """What part of its size samples of it shrink to when they are compressed."""
+
+
+def plan(request: JobRequest, name: str, avus: Iterable[Avu], look: Look) -> Change:
+    """What the operation does to an object of this name; raises JobError ``wrong_encoding`` if it cannot."""
     before = read(avus)
     if methods.OPERATIONS[request.operation].encodes:
-        return _encoded(request, name, before)
-    return _decoded(request, name, before if before.methods else _guessed(request, name, before, start))
+        return _encoded(request, name, before, look)
+    return _decoded(request, name, before if before.methods else _guessed(request, name, before, look))
 
 
 def key_of(encoding: Encoding) -> tuple[str, int]:
@@ -119,13 +129,23 @@ def wrong(text: str, remedy: str) -> JobError:
     return JobError("wrong_encoding", text, remedy=remedy)
 
 
-def _encoded(request: JobRequest, name: str, before: Encoding) -> Change:
+def _encoded(request: JobRequest, name: str, before: Encoding, look: Look) -> Change:
     if ENCRYPT in request.steps and any(method in ENCRYPTIONS for method in before.methods):
         raise wrong("it is encrypted already", "decrypt it first to seal it under another key")
-    chosen = tuple(filter(None, (request.compression, request.encryption)))
+    compression, why = _compression(request, look)
+    chosen = tuple(filter(None, (compression, request.encryption)))
     plain_name = before.plain_name or (name if not before.methods else "")
-    after = replace(before, methods=before.methods + chosen, plain_name=plain_name)
-    return Change(before, after, chosen, False, name + request.suffix())
+    after = replace(before, methods=before.methods + chosen, plain_name=plain_name if chosen else before.plain_name)
+    return Change(before, after, chosen, False, name + Encoding(chosen).suffix, why)
+
+
+def _compression(request: JobRequest, look: Look) -> tuple[str, str]:
+    """The method to compress with ('' for none), and why, if it was not asked for by name."""
+    if request.compression != methods.AUTO:
+        return request.compression, ""
+    part = look.shrinks_to()
+    chosen, said = ("zstd", "zstd: ") if part <= WORTH_IT else ("", "not compressed: ")
+    return chosen, f"{said}samples shrink to {part:.0%} of their size"
 
 
 def _decoded(request: JobRequest, name: str, before: Encoding) -> Change:
@@ -148,17 +168,18 @@ def _decoded_name(name: str, before: Encoding, after: Encoding, taken: list[str]
     return name
 
 
-def _guessed(request: JobRequest, name: str, told: Encoding, start: Callable[[], bytes]) -> Encoding:
+def _guessed(request: JobRequest, name: str, told: Encoding, look: Look) -> Encoding:
     """The encoding of an object that no Sluice made, or that lost its metadata: by its first bytes and its name."""
-    found = recognised(start())
+    start = look.start()
+    found = recognised(start)
     sealed = next((method for method, row in methods.ENCRYPTIONS.items() if name.endswith(row.suffix)), None)
     if request.steps[0] == DECOMPRESS and found:
         return replace(told, methods=(found,))
-    if sealed and start().startswith(ENCRYPTIONS[sealed].magic) and told.key:
+    if sealed and start.startswith(ENCRYPTIONS[sealed].magic) and told.key:
         inner = name.removesuffix(SUFFIXES[sealed])
         under = next((method for method in READERS if inner.endswith(SUFFIXES[method])), None)
         return replace(told, methods=tuple(filter(None, (under, sealed))))
-    if sealed and start().startswith(ENCRYPTIONS[sealed].magic) and request.steps[0] != DECOMPRESS:
+    if sealed and start.startswith(ENCRYPTIONS[sealed].magic) and request.steps[0] != DECOMPRESS:
         key_of(told)  # raises: without the key's name there is nothing to be done
     return told
 

@@ -39,6 +39,8 @@ CODES: Dict[str, int] = {
     "zone_error": 502,
     "zone_unavailable": 503,
     "cancelled": 409,
+    "lease_lost": 409,
+    "deadline_passed": 409,
 }
 
 

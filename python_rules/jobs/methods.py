@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import Dict, NamedTuple, Optional, Tuple
 
 COMPRESS, DECOMPRESS, ENCRYPT, DECRYPT = "compress", "decompress", "encrypt", "decrypt"
+AUTO = "auto"  # chosen for each object by a sample of it: zstd, or none
 
 
 class Operation(NamedTuple):
@@ -43,6 +44,7 @@ class Method(NamedTuple):
 COMPRESSIONS: Dict[str, Method] = {
     "zstd": Method(".zst", (1, 3, 19), "zstd"),
     "gzip": Method(".gz", (0, 1, 3), "gzip, zcat"),
+    AUTO: Method("", (1, 3, 19), "zstd, or anything: what does not shrink is left as it is"),
     "bgzf": Method(".gz", (0, 1, 3), "htslib (bgzip, tabix), gzip, zcat"),
 }
 

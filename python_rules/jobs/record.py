@@ -23,9 +23,12 @@ LEASE = "sluice::lease"
 PROGRESS = "sluice::progress"
 ERROR = "sluice::error"
 WAITING = "sluice::waiting"
+DEADLINE = "sluice::deadline"
 TRANSITION = "sluice::transition"  # one AVU for each: value 'n state', unit 'time actor'
 CANCEL_REQUESTED = "sluice::cancel"
 IDEMPOTENCY = "sluice::idempotency"
+
+PAUSE_ACTOR = "pause"  # begins the actor of a transition that a pause of the service caused
 
 Avu = Tuple[str, str, str]
 
@@ -93,11 +96,13 @@ class Status:
     def from_avus(cls, avus: Iterable[Avu]) -> Status:
         """The state told by a record's (attribute, value, unit) rows, in any order; other attributes are ignored."""
         status = cls()
+        found: List[str] = []
         for attribute, value, unit in avus:
             if attribute == STATE:
-                status.state = value
+                found.append(value)
             elif attribute == ATTEMPT:
-                status.attempt = int(value)
+                # two that began at the same moment may leave two numbers: the later one is in force
+                status.attempt = max(status.attempt, int(value))
             elif attribute == WAITING:
                 status.waiting = value
             elif attribute == PROGRESS:
@@ -111,7 +116,19 @@ class Status:
             elif attribute == TRANSITION:
                 status.transitions.append(_transition(value, unit))
         status.transitions.sort(key=lambda row: int(row["number"]))
+        status.state = _in_force(found, status.transitions)
         return status
+
+    @property
+    def tries(self) -> int:
+        """How many attempts broke off since somebody queued the job; those that a pause ended do not count."""
+        broken = 0
+        for row in self.transitions:
+            if row["state"] == states.QUEUED:
+                broken = 0
+            elif row["state"] == states.RETRYING and not row["actor"].startswith(PAUSE_ACTOR):
+                broken += 1
+        return broken
 
     def time_of(self, *wanted: str) -> Optional[str]:
         """When the job last entered one of the states."""
@@ -177,6 +194,14 @@ def json_value(attribute: str, values: Dict[str, Any]) -> Avu:
         longest = max((name for name in shortened if isinstance(shortened[name], str)), key=lambda n: len(shortened[n]))
         shortened[longest] = shortened[longest][: len(shortened[longest]) // 2] + "…"
     return (attribute, text, "")
+
+
+def _in_force(found: List[str], transitions: List[Dict[str, str]]) -> str:
+    """The one state of a record; where two wrote at the same moment the last transition tells, an end first."""
+    if len(found) == 1:
+        return found[0]
+    told = [row["state"] for row in transitions if row["number"] == transitions[-1]["number"]]
+    return min(told or found or [states.QUEUED], key=lambda state: state not in states.FINAL)
 
 
 def _transition(value: str, unit: str) -> Dict[str, str]:

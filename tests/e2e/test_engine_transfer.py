@@ -304,6 +304,19 @@ def test_clean_undoes_a_broken_attempt(place: Place) -> None:
     place.session.data_objects.unlink(f"{place.path}/c/d/.sluice-00000000-0000-0000-0000-000000000000-17", force=True)
 
 
+def test_auto_compresses_what_shrinks(place: Place) -> None:
+    """Each object of a job is sampled by itself; what does not shrink stays, or is copied as it is."""
+    place.write("in/text", b"the same again and again " * 300_000)
+    place.write("in/noise", random.Random(3).randbytes(100_000))
+    beside = place.job(operation="compress", source="in", compression="auto")
+    assert [getattr(done, "skipped", None) for done in beside] == [True, False]
+    assert "shrink to" in str(beside[0])
+    copied = place.job(operation="compress", source="in/noise", compression="auto", target=f"{place.path}/copy")
+    assert isinstance(copied[0], Converted)
+    assert place.read("copy") == place.content["in/noise"]
+    assert place.read("in/text.zst")[:4] == bytes.fromhex("28b52ffd")
+
+
 def test_more_objects_than_a_page(place: Place) -> None:
     """A listing goes on over the pages of the catalogue's answer."""
     place.session.collections.create(f"{place.path}/many")

@@ -42,3 +42,9 @@ def recognised(start: bytes) -> str | None:
     """The method whose streams begin with these bytes; of several the one that says most."""
     fitting = [name for name, reader in READERS.items() if start.startswith(reader.magic)]
     return max(fitting, key=lambda name: len(READERS[name].magic), default=None)
+
+
+def shrinkage(samples: list[bytes]) -> float:
+    """The part of their size that samples shrink to with zstd's fastest level; 1 if there is nothing to shrink."""
+    size = sum(map(len, samples))
+    return sum(zstd.compressed_size(sample) for sample in samples) / size if size else 1.0

@@ -247,6 +247,11 @@ def _block_header(header: bytes) -> tuple[bool, int]:
     return bool(value & 1), 1 if run_length else value >> 3
 
 
+def compressed_size(sample: bytes) -> int:
+    """Bytes that a sample takes at the fastest level."""
+    return len(_compressor(1).compress(sample))
+
+
 def _compressed(level: int, piece: Block) -> tuple[bytes, int]:
     """One frame of a piece, and the piece's size."""
     return _compressor(level).compress(piece), len(piece)

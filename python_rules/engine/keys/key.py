@@ -6,24 +6,32 @@ from typing import NoReturn
 
 
 class Key:
-    """The secret of one key version; it shows itself to no repr, no pickle and no copy."""
+    """The secret of one key version; it shows itself to no repr, no pickle and no copy, and is zeroed when let go."""
 
     __slots__ = ("_secret", "name", "version")
 
-    def __init__(self, name: str, version: int, secret: bytes) -> None:
+    def __init__(self, name: str, version: int, secret: bytes | bytearray) -> None:
+        self._secret = bytearray(secret)
         self.name = name
         self.version = version
-        self._secret = secret
 
     @property
-    def secret(self) -> bytes:
-        """The bytes of the key: for ciphers only."""
+    def secret(self) -> bytearray:
+        """The bytes of the key: for ciphers only; a copy of them is not zeroed."""
         return self._secret
 
     @property
     def reference(self) -> str:
         """What an object's AVU says about it: ``name:version``."""
         return f"{self.name}:{self.version}"
+
+    def wipe(self) -> None:
+        """Zero the secret now; the key is of no use after that."""
+        wipe(self._secret)
+
+    def __del__(self) -> None:
+        if hasattr(self, "_secret"):
+            wipe(self._secret)
 
     def __repr__(self) -> str:
         return "Key()"
@@ -35,3 +43,8 @@ class Key:
 
     def __deepcopy__(self, memory: object) -> NoReturn:
         self.__reduce__()
+
+
+def wipe(secret: bytearray) -> None:
+    """Zero the bytes in place."""
+    secret[:] = bytes(len(secret))

@@ -207,7 +207,10 @@ def test_a_zlib_gzip_with_a_header_field_is_read(workers) -> None:
 
 def test_the_tables_name_the_same_methods() -> None:
     """A method is a row in jobs/methods.py and a row in the engine: neither alone."""
-    assert set(COMPRESSIONS) == set(methods.COMPRESSIONS)
+    assert set(COMPRESSIONS) | {methods.AUTO} == set(methods.COMPRESSIONS)
+    assert {name: row.reader.suffix for name, row in COMPRESSIONS.items()} == {
+        name: row.suffix for name, row in methods.COMPRESSIONS.items() if name != methods.AUTO
+    }
     assert set(ENCRYPTIONS) == set(methods.ENCRYPTIONS)
 
 

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import random
+
 import pytest
 
+from python_rules.engine.codec.table import shrinkage
 from python_rules.engine.encoding import Encoding, key_of, plan, read
 from python_rules.jobs.errors import JobError
 from python_rules.jobs.model import from_json
@@ -17,9 +20,17 @@ def avus(encoding: str, key: str = "", name: str = "a.txt") -> list[Avu]:
     return Encoding(tuple(encoding.split("+")), key, 5, SHA, name).avus()
 
 
-def planned(operation: str, name: str, told: list[Avu] = (), start: bytes = TEXT):
+class Seen:
+    """An object that begins so and shrinks to this part."""
+
+    def __init__(self, start: bytes, part: float) -> None:
+        self.start = lambda: start
+        self.shrinks_to = lambda: part
+
+
+def planned(operation: str, name: str, told: list[Avu] = (), start: bytes = TEXT, part: float = 1.0, **more: str):
     sealing = {"key": "k"} if "encrypt" in operation.split("_") else {}
-    return plan(from_json({"operation": operation, "source": "/z/s", **sealing}), name, told, lambda: start)
+    return plan(from_json({"operation": operation, "source": "/z/s", **sealing, **more}), name, told, Seen(start, part))
 
 
 @pytest.mark.parametrize(
@@ -93,3 +104,26 @@ def test_decrypting_keeps_what_is_known_of_the_plain_data() -> None:
     """Size and hash stay with the object until it is plain again; the key goes with the seal."""
     after = planned("decrypt", "b", avus("zstd+aes256-gcm", "k:1")).after
     assert (after.plain_size, after.plain_sha256, after.key) == (5, SHA, "")
+
+
+@pytest.mark.parametrize(
+    ("operation", "part", "run", "result", "why"),
+    [
+        ("compress", 0.23, ("zstd",), "a.zst", "zstd: samples shrink to 23%"),
+        ("compress", 0.99, (), "a", "not compressed: samples shrink to 99%"),
+        ("compress_encrypt", 0.5, ("zstd", "aes256-gcm"), "a.zst.tink", "zstd: samples shrink to 50%"),
+        ("compress_encrypt", 1.0, ("aes256-gcm",), "a.tink", "not compressed: samples shrink to 100%"),
+    ],
+)
+def test_auto_says_why(operation: str, part: float, run, result: str, why: str) -> None:
+    """Only what shrinks is compressed; the result says what the samples told."""
+    change = planned(operation, "a", part=part, compression="auto")
+    assert (change.run, change.name) == (run, result)
+    assert change.why.startswith(why)
+
+
+def test_shrinkage() -> None:
+    """Text shrinks, noise and nothing do not."""
+    assert shrinkage([b"text " * 1000, b"more " * 1000]) < 0.1
+    assert shrinkage([random.Random(1).randbytes(10000)]) > 0.95
+    assert shrinkage([b""]) == shrinkage([]) == 1.0
