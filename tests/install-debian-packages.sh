@@ -7,6 +7,7 @@ need gzip gzip
 need zstd zstd
 need pigz pigz
 need openssl openssl
+need bgzip tabix
 [ -z "$wanted" ] && exit 0
 if [ "$(id -u)" -ne 0 ]; then
     echo "missing:$wanted; install them as root: apt-get install$wanted" >&2

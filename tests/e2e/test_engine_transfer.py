@@ -16,7 +16,7 @@ from irods.models import Collection, DataObject
 from irods.session import iRODSSession
 
 from python_rules.engine.convert import Converted, Tools, Watch, convert_object, prepare_target
-from python_rules.engine.keys import FileProvider, Keyring, create_master_key
+from python_rules.engine.keys import FileProvider, Keyring, KeyUse, Log, Who, create_master_key
 from python_rules.engine.parallel import Workers
 from python_rules.engine.transfer.listing import Listing
 from python_rules.engine.transfer.zone import OLD, Zone
@@ -96,9 +96,9 @@ def tools(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Tools]:
     folder = tmp_path_factory.mktemp("keys")
     create_master_key(str(folder / "master"))
     keyring = Keyring(str(folder / "keyring"), FileProvider(str(folder / "master")))
-    keyring.create("k")
+    keyring.create("k", owner="carol#z")
     with Workers(2) as workers:
-        yield Tools(workers, keyring)
+        yield Tools(workers, KeyUse(keyring, Log(str(folder / "audit")), Who("carol#z")))
 
 
 @pytest.fixture
@@ -330,5 +330,5 @@ def test_the_keys_stay_out_of_the_catalogue(place: Place, tmp_path: Path) -> Non
     """No AVU holds a secret."""
     place.write("a", some())
     place.job(operation="encrypt", source="a", key="k")
-    secret = place.tools.keyring.sealing_key("k").secret
+    secret = place.tools.keyring.sealing_key("k", place.path).secret
     assert all(secret.hex() not in str(avu) for avu in place.avus("a.tink").values())

@@ -20,7 +20,7 @@ _VOLATILE = (
     (re.compile(r"0x[0-9a-f]+"), "0x…"),
     (re.compile(r"\b\d{4}-\d\d-\d\d[ T][\d:.+]+"), "<time>"),
     (re.compile(r"\b[0-9A-Fa-f]{8,}\b"), "<id>"),
-    (re.compile(r"/tmp/[\w./-]+"), "<temporary path>"),  # noqa: S108  a pattern, not a place
+    (re.compile(r"/tmp/[\w./-]+"), "<temporary path>"),
 )
 
 ErrorInfo = tuple[type[BaseException], BaseException, TracebackType] | tuple[None, None, None]

@@ -14,7 +14,7 @@ from irods.session import iRODSSession
 
 from embedded_zone.server.supervisor import EmbeddedZone
 from python_rules import config, install
-from python_rules.engine.keys import Keyring, create_master_key
+from python_rules.engine.keys import Keyring, create_master_key, grants
 
 ADMIN = "rods"
 
@@ -99,6 +99,8 @@ class EmbeddedSite(Site):
         keyring = Keyring.of(self.settings)
         if key not in keyring.list():
             keyring.create(key)
+            with keyring.rows() as rows:
+                grants.added(rows[key], f"public#{self.zone}", (grants.SEAL, grants.OPEN))
 
     def close(self) -> None:
         self.server.stop()

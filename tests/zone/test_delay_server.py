@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import signal
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -17,6 +16,7 @@ from embedded_zone.client import ZoneClient
 from embedded_zone.config import NATIVE_ENGINE, PYTHON_ENGINE
 from embedded_zone.errors import IrodsError
 from embedded_zone.server.supervisor import EmbeddedZone
+from tests.stack import waiting
 
 CORE = """
 import json, os, time
@@ -38,14 +38,7 @@ SECONDS = 15.0  # a deadline for things that take a fraction of a second
 
 def until(condition: Callable[[], Any]) -> Any:
     """The first true value of ``condition``; fails the test at the deadline."""
-    end = time.monotonic() + SECONDS
-    while time.monotonic() < end:
-        value = condition()
-        if value:
-            return value
-        os.sched_yield()
-        time.sleep(0.01)
-    raise AssertionError("condition not met in time")
+    return waiting.until(lambda: condition() or None, "the condition", SECONDS)
 
 
 class Zone:

@@ -10,7 +10,7 @@ import pytest
 
 from embedded_zone.config import NATIVE_ENGINE, PYTHON_ENGINE
 from embedded_zone.errors import IrodsError, SkipOperation
-from embedded_zone.rules.types import irods_type
+from embedded_zone.structures.types import irods_type
 from embedded_zone.wire import codes
 from tests.zone.rules_fixtures import MakeAgent, make_agent  # noqa: F401
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,8 +13,6 @@ from embedded_zone.errors import IrodsError
 from embedded_zone.server.supervisor import EmbeddedZone
 from embedded_zone.wire import codes
 from tests.zone.server_zone import ADMIN, query
-
-pytestmark = pytest.mark.skipif(shutil.which("openssl") is None, reason="no openssl command")
 
 
 @pytest.fixture(scope="module")

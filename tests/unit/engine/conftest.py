@@ -14,7 +14,8 @@ from python_rules.engine.keys import Key
 from python_rules.engine.parallel import Workers
 from python_rules.engine.seal.table import ENCRYPTIONS
 
-CHAINS = [*COMPRESSIONS, *ENCRYPTIONS, *(f"{c}+{e}" for c in COMPRESSIONS for e in ENCRYPTIONS)]
+AUTHENTICATED = [name for name, method in ENCRYPTIONS.items() if method.authenticated]
+CHAINS = [*COMPRESSIONS, *AUTHENTICATED, *(f"{c}+{e}" for c in COMPRESSIONS for e in AUTHENTICATED)]
 
 
 class Format(NamedTuple):

@@ -33,6 +33,9 @@ FOREIGN = {
     "xz": lzma.compress,
 }
 
+# Where a format lets the 300 bytes of the truncation test end: recorded sizes and checksums must tell.
+MAY_END = {("zstd", -25), ("crypt4gh", -328)}
+
 
 def sample(size: int) -> bytes:
     """Text that compresses a little, never the same at two places."""
@@ -65,11 +68,11 @@ def test_any_data(name: str, data: bytes, copies: int, step: int, workers, key) 
 
 
 def test_every_truncation_is_an_error(chain: Format) -> None:
-    """A small file cut anywhere is refused with the offset; only a zstd stream may end before its seek table."""
+    """A small file cut anywhere is refused with the offset, except where the format has no mark."""
     encoded = chain.encode(sample(300))
     for end in range(len(encoded)):
-        if chain.name == "zstd" and end == len(encoded) - 25:
-            continue  # the format allows it: recorded sizes and checksums must tell
+        if (chain.name, end - len(encoded)) in MAY_END:
+            continue
         with pytest.raises(JobError, match="at byte") as caught:
             chain.decode(encoded[:end])
         assert caught.value.offset is not None
@@ -87,7 +90,7 @@ def test_no_bit_flip_gives_other_data(chain: Format) -> None:
         decoded = outcome(chain, bytes(damaged))
         assert decoded in (None, data)
         passed += decoded is not None
-    assert passed <= (0 if "aes" in chain.name else 8)
+    assert passed <= (8 if chain.name in COMPRESSIONS else 0)
 
 
 def test_random_flips_in_a_large_file(chain: Format) -> None:
@@ -110,7 +113,7 @@ def test_trailing_bytes_are_an_error(chain: Format, rest: bytes) -> None:
 
 def test_an_empty_file_is_an_error(chain: Format) -> None:
     """No format of ours is empty, even for empty data."""
-    with pytest.raises(JobError, match="ends"):
+    with pytest.raises(JobError, match="ends? "):
         chain.decode(b"")
 
 

@@ -32,7 +32,7 @@ def googles(key: Key):
     params = aes_gcm_hkdf_streaming_pb2.AesGcmHkdfStreamingParams(
         ciphertext_segment_size=MIB, derived_key_size=32, hkdf_hash_type=common_pb2.SHA256
     )
-    made = aes_gcm_hkdf_streaming_pb2.AesGcmHkdfStreamingKey(version=0, params=params, key_value=key.secret)
+    made = aes_gcm_hkdf_streaming_pb2.AesGcmHkdfStreamingKey(version=0, params=params, key_value=bytes(key.secret))
     data = tink_pb2.KeyData(
         type_url="type.googleapis.com/google.crypto.tink.AesGcmHkdfStreamingKey",
         value=made.SerializeToString(),
