@@ -1,4 +1,7 @@
-"""Command line: make, run and inspect a zone. ``python -m embedded_zone --help``."""
+"""Command line: make, run and inspect a zone. ``python -m embedded_zone --help``.
+
+``python -m embedded_zone --rules core.py`` starts one at once (``testing.quick_start``).
+"""
 
 from __future__ import annotations
 
@@ -27,12 +30,13 @@ def parser() -> argparse.ArgumentParser:
     top = argparse.ArgumentParser(
         prog="embedded-zone",
         description="An iRODS zone on this machine: one directory holds its catalogue, data, rules and log.",
+        epilog="Without a command, e.g. embedded-zone --rules core.py: a temporary zone until Ctrl-C (--rules --help).",
     )
     commands = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
     made = _command(commands, "init", "make a zone in HOME")
     for option, key, kind, text in _SETTINGS:
         made.add_argument(option, dest=key, type=kind, help=text)
-    made.add_argument("--password", default="rods", help="the administrator's password (rods)")
+    made.add_argument("--password", default="", help="the administrator's password (a generated one, which is printed)")
     _command(commands, "start", "start the zone in the background, wait until it accepts connections")
     run = _command(commands, "run", "run the zone in the foreground until Ctrl-C or SIGTERM")
     run.add_argument("--ready", type=int, default=-1, help=argparse.SUPPRESS)
@@ -55,11 +59,14 @@ def _command(
 
 
 def _init(options: argparse.Namespace) -> int:
+    from embedded_zone.client import service_password
     from embedded_zone.server.home import init_home
 
     given = {key: getattr(options, key) for _, key, _, _ in _SETTINGS if getattr(options, key) is not None}
     config = init_home(options.home, options.password, **given)
     print(f"zone {config.zone_name} made in {config.home}; start it with: embedded-zone start {config.home}")
+    if not options.password:
+        print(f"administrator {config.zone_user}, password {service_password(config)}")
     return 0
 
 
@@ -161,9 +168,14 @@ _COMMANDS = {
 def main(arguments: list[str] | None = None) -> int:
     """Run one command; the exit code is 0, 1 for an error that the text explains, 3 for a zone that does not run."""
     from embedded_zone.server.embedding import ZoneNotStarted
+    from embedded_zone.testing import quick_start
 
-    options = parser().parse_args(arguments)
+    given = sys.argv[1:] if arguments is None else arguments
     try:
+        # Options without a command: a zone for as long as this process lives.
+        if given and given[0].startswith("--") and given[0] != "--help":
+            return quick_start.run(given)
+        options = parser().parse_args(given)
         return _COMMANDS[options.command](options)
     except (ConfigError, OSError, ZoneNotStarted) as error:
         print(f"embedded-zone: {error}", file=sys.stderr)

@@ -36,12 +36,12 @@ class Answer:
 
     status: int = 0
     body: Any = None
-    stream: bytes = b""
+    stream: bytes | memoryview = b""
     errors: list[tuple[int, str]] = field(default_factory=list)
 
 
 class ZoneClient:
-    """One connection to a zone, logged in.
+    """One connection to a zone, logged in unless ``password`` is None (only what needs no login works then).
 
     Raises IrodsError with the server's code, SYS_SOCK_CONNECT_ERR when there is no server, and
     SYS_SOCK_READ_ERR when it went away.
@@ -52,7 +52,7 @@ class ZoneClient:
         host: str,
         port: int,
         proxy: tuple[str, str],
-        password: str,
+        password: str | None,
         *,
         client: tuple[str, str] | None = None,
         protocol: Protocol = Protocol.NATIVE_PROT,
@@ -72,7 +72,8 @@ class ZoneClient:
         self._connection = Connection(sock)
         try:
             self._start(host, option, tls, connect_count)
-            self._log_in(password)
+            if password is not None:
+                self._log_in(password)
         except BaseException:
             self._connection.close()
             raise
@@ -82,11 +83,10 @@ class ZoneClient:
     def service(cls, config: ZoneConfig, **options: Any) -> ZoneClient:
         """A connection of the zone's service account to its own zone; ``options`` as of the constructor."""
         values = json.loads(config.service_environment.read_text(encoding="utf-8"))
-        stored = config.service_environment.with_name(".irodsA").read_text(encoding="utf-8")
         if config.tls_certificate_chain_file:
             options.setdefault("tls", trusting(config.tls_certificate_chain_file))
         user = (values["irods_user_name"], values["irods_zone_name"])
-        return cls(values["irods_host"], values["irods_port"], user, decode_irods_a(stored), **options)
+        return cls(values["irods_host"], values["irods_port"], user, service_password(config), **options)
 
     def __enter__(self) -> ZoneClient:
         return self
@@ -117,15 +117,28 @@ class ZoneClient:
 
         ``request_type`` and ``reply_type`` name pack instructions, or are "json".
         """
+        answer = self.exchange(number, request, stream, request_type=request_type, reply_type=reply_type)
+        if answer.status < 0:
+            text = answer.errors[0][1] if answer.errors else f"API {number}"
+            raise IrodsError(answer.status, text, answer.body)
+        answer.stream = bytes(answer.stream)
+        return answer
+
+    def exchange(
+        self,
+        number: int,
+        request: Any = None,
+        stream: bytes | memoryview = b"",
+        *,
+        request_type: str = "",
+        reply_type: str = "",
+    ) -> Answer:
+        """As ``call``, but a negative status is answered, and ``stream`` is a view that the next call overwrites."""
         msg = self._packed(request_type, request) if request_type else b""
         self._write(Frame(frame.API_REQUEST, msg, b"", stream, number))
         reply = self._read()
         body = self._unpacked(reply_type, reply.msg) if reply_type and reply.msg else None
-        errors = self._errors(reply.error)
-        if reply.int_info < 0:
-            text = errors[0][1] if errors else f"API {number}"
-            raise IrodsError(reply.int_info, text, body)
-        return Answer(reply.int_info, body, bytes(reply.bs), errors)
+        return Answer(reply.int_info, body, reply.bs, self._errors(reply.error))
 
     def _packed(self, name: str, value: Any) -> bytes:
         if name == "json":
@@ -208,6 +221,11 @@ class ZoneClient:
         respond = {**answer, "next_operation": "auth_agent_auth_response", "digest": digest}
         self.call(AUTHENTICATION, respond, request_type="json", reply_type="json")
         self.signature = signature_of(challenge)
+
+
+def service_password(config: ZoneConfig) -> str:
+    """The password of the zone's service account, from its ``.irodsA``."""
+    return decode_irods_a(config.service_environment.with_name(".irodsA").read_text(encoding="utf-8"))
 
 
 def trusting(certificate: str) -> ssl.SSLContext:

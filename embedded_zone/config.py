@@ -38,6 +38,9 @@ class ZoneConfig:
     client_server_policy: str = "CS_NEG_DONT_CARE"
     tls_certificate_chain_file: str = ""
     tls_certificate_key_file: str = ""
+    trace: bool = False  # write every hook that fires, defined or not, to log/trace.jsonl (slow)
+    zone_key: str = ""  # by which zones that federate with this one recognize its server
+    # One entry for each other zone: zone_name, zone_key, negotiation_key (32 characters), host, port.
     federation: tuple[dict[str, Any], ...] = field(default=())
 
     @property

@@ -14,8 +14,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import wraps
 from typing import Any
 
+from embedded_zone import federation
 from embedded_zone.agent import LOCAL_PRIV_USER_AUTH, LOCAL_USER_AUTH, NO_USER_AUTH, REMOTE_USER_AUTH, Agent
 
 __all__ = [
@@ -75,12 +77,26 @@ def api(
     def register(handler: Handler) -> Handler:
         if number in OPERATIONS:
             raise ValueError(f"API {number} is registered twice: {OPERATIONS[number].name} and {name}")
+        served = _unless_elsewhere(handler, federation.forwarding(number, request, reply))
         OPERATIONS[number] = Operation(
-            number, name, request, reply, client, proxy, handler, f"api_{name}" if pep is None else pep
+            number, name, request, reply, client, proxy, served, f"api_{name}" if pep is None else pep
         )
         return handler
 
     return register
+
+
+def _unless_elsewhere(handler: Handler, forward: federation.Forwarding | None) -> Handler:
+    """Ask federation first: a handler serves calls about its own zone only."""
+    if forward is None:
+        return handler
+
+    @wraps(handler)
+    def serve(agent: Agent, request: Any, stream: bytes) -> Reply | int | None:
+        answer = forward(agent, request, stream)
+        return handler(agent, request, stream) if answer is None else Reply(answer.status, answer.body, answer.stream)
+
+    return serve
 
 
 def load_all() -> dict[int, Operation]:

@@ -12,11 +12,20 @@ import hmac
 import secrets
 import string
 import time
+from dataclasses import replace
 from typing import Any
 
-from embedded_zone.agent import LOCAL_PRIV_USER_AUTH, LOCAL_USER_AUTH, REMOTE_USER_AUTH, Agent, Identity
+from embedded_zone.agent import (
+    LOCAL_PRIV_USER_AUTH,
+    LOCAL_USER_AUTH,
+    REMOTE_PRIV_USER_AUTH,
+    REMOTE_USER_AUTH,
+    Agent,
+    Identity,
+)
 from embedded_zone.api import NO_USER_AUTH, Reply, api
 from embedded_zone.errors import IrodsError
+from embedded_zone.federation import login
 from embedded_zone.wire import codes
 from embedded_zone.wire.obfuscation import (
     PREFIX,
@@ -39,6 +48,9 @@ MAX_TEMP_SECONDS = 1000  # maximum_temporary_password_lifetime_in_seconds
 MIN_LIMITED_SECONDS = 121  # password_min_time and password_max_time of R_GRID_CONFIGURATION
 MAX_LIMITED_SECONDS = 1209600
 _SECONDS_PER_HOUR = 3600
+_ROW_OF = (
+    "select user_id, user_type_name from R_USER_MAIN where user_name=? and zone_name=? and user_type_name<>'rodsgroup'"
+)
 
 
 def new_challenge() -> bytes:
@@ -108,30 +120,65 @@ def _remember(agent: Agent) -> bytes:
 def log_in(agent: Agent, name: str, zone: str, response: bytes) -> None:
     """Check a response and give the connection its privileges; raises IrodsError.
 
-    CAT_INVALID_USER, CAT_INVALID_AUTHENTICATION, CAT_PASSWORD_EXPIRED, CAT_INVALID_CLIENT_USER (the client
-    behind an administrator is unknown), SYS_PROXYUSER_NO_PRIV (an ordinary user acts for another).
+    A user of another zone is checked by that zone. CAT_INVALID_USER, CAT_INVALID_AUTHENTICATION,
+    CAT_PASSWORD_EXPIRED, CAT_INVALID_CLIENT_USER (the client behind an administrator is unknown),
+    SYS_PROXYUSER_NO_PRIV (an ordinary user acts for another).
     """
     challenge: bytes = agent.scratch.pop("challenge", b"")
     if not challenge:
         raise IrodsError(codes.CAT_INVALID_AUTHENTICATION, "no challenge was asked for")
     agent.session_signature = signature_of(challenge)
-    _check_response(agent, name, zone, challenge, response)
-    proxy = _identity(agent, Identity(name, zone), codes.CAT_INVALID_USER)
     wanted = Identity(agent.client.name or name, agent.client.zone or agent.config.zone_name)
-    same = (wanted.name, wanted.zone) == (name, zone)
+    if zone == agent.config.zone_name:
+        _log_in_here(agent, Identity(name, zone), wanted, challenge, response)
+    else:
+        _log_in_stranger(agent, Identity(name, zone), wanted, challenge, response)
+
+
+def _log_in_here(agent: Agent, user: Identity, wanted: Identity, challenge: bytes, response: bytes) -> None:
+    _check_response(agent, user.name, user.zone, challenge, response)
+    proxy = _identity(agent, user, codes.CAT_INVALID_USER)
+    same = wanted.qualified == user.qualified
     if not same and proxy.auth_flag < LOCAL_PRIV_USER_AUTH:
         raise IrodsError(codes.SYS_PROXYUSER_NO_PRIV, f"{proxy.qualified} may not act for {wanted.qualified}")
     client = proxy if same else _identity(agent, wanted, codes.CAT_INVALID_CLIENT_USER)
-    agent.proxy = proxy
-    agent.client = Identity(client.name, client.zone, client.user_id, client.user_type, client.auth_flag)
+    agent.proxy, agent.client = proxy, replace(client)
+
+
+def _log_in_stranger(agent: Agent, user: Identity, wanted: Identity, challenge: bytes, response: bytes) -> None:
+    """A user of another zone, who needs no row here. Its administrators act for its own users, for nobody else's."""
+    flag, client_flag = login.confirm(agent, user, challenge, response)
+    if wanted.qualified != user.qualified and (flag < REMOTE_PRIV_USER_AUTH or wanted.zone != user.zone):
+        raise IrodsError(codes.SYS_PROXYUSER_NO_PRIV, f"{user.qualified} may not act for {wanted.qualified}")
+    agent.proxy = replace(_known(agent, user), auth_flag=flag)
+    agent.client = replace(_known(agent, wanted), auth_flag=client_flag)
+
+
+def _known(agent: Agent, user: Identity) -> Identity:
+    """The user with number and type, if this zone has a row for it."""
+    row = agent.db.one(_ROW_OF, (user.name, user.zone))
+    return user if row is None else replace(user, user_id=row["user_id"], user_type=row["user_type_name"])
+
+
+@api(705, "auth_check", request="authCheckInp_PI", reply="authCheckOut_PI", client=NO_USER_AUTH, proxy=NO_USER_AUTH)
+def auth_check(agent: Agent, request: dict[str, Any], stream: bytes) -> Reply:
+    """Another zone's server asks whether a user of this zone is who it says; the connection is not logged in."""
+    name, _, zone = (request["username"] or "").partition("#")
+    challenge, response = ((request[key] or "").encode("utf-8", "surrogateescape") for key in ("challenge", "response"))
+    _check_response(agent, name, zone or agent.config.zone_name, challenge, response)
+    user = _identity(agent, Identity(name, zone or agent.config.zone_name), codes.CAT_INVALID_USER)
+    client = _identity(agent, agent.client, codes.CAT_INVALID_CLIENT_USER)
+    return Reply(
+        body={
+            "privLevel": user.auth_flag,
+            "clientPrivLevel": client.auth_flag,
+            "serverResponse": login.proof(agent, challenge),
+        }
+    )
 
 
 def _identity(agent: Agent, user: Identity, missing: int) -> Identity:
-    row = agent.db.one(
-        "select user_id, user_type_name from R_USER_MAIN where user_name=? and zone_name=? "
-        "and user_type_name<>'rodsgroup'",
-        (user.name, user.zone),
-    )
+    row = agent.db.one(_ROW_OF, (user.name, user.zone))
     if row is None:
         raise IrodsError(missing, f"no user {user.qualified}")
     if user.zone != agent.config.zone_name:

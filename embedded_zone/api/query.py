@@ -7,14 +7,11 @@ from typing import Any
 from embedded_zone.agent import Agent
 from embedded_zone.api import Reply, api
 from embedded_zone.catalog import genquery, genquery2, specific_query
-from embedded_zone.catalog.genquery import columns as c
 from embedded_zone.errors import IrodsError
+from embedded_zone.federation import hints
 from embedded_zone.wire import codes
 
 _STATEMENTS = "query_statements"
-_ZONE_KEYWORD = "zone"
-_NOT_THE_ROOT = "<>'/'"  # a condition that clients add to any listing; it says nothing about the zone
-_ZONE_COLUMNS = (c.COLL_NAME, c.COLL_PARENT_NAME, c.ZONE_NAME)
 _NOT_PREDEFINED = "The SQL is not pre-defined.\n  See 'iadmin h asq' (add specific query)"
 
 
@@ -64,26 +61,9 @@ def genquery2_api(agent: Agent, request: dict[str, Any], stream: bytes) -> Reply
     return Reply(body={"myStr": text})
 
 
-def zone_hint(request: dict[str, Any]) -> str:
-    """The zone that a query is about, '' if nothing tells: the keyword, or the first path among the conditions."""
-    keyword = (request.get("KeyValPair_PI") or {}).get(_ZONE_KEYWORD)
-    if keyword:
-        return _zone_of(keyword)
-    for column, text in request.get("InxValPair_PI") or ():
-        if column in _ZONE_COLUMNS and text != _NOT_THE_ROOT:
-            return _zone_of(text[text.find("/") :] if "/" in text else text)
-    return ""
-
-
-def _zone_of(path: str) -> str:
-    name = path[1:].partition("/")[0] if path.startswith("/") else path
-    return name.removesuffix("'")
-
-
 def _in_local_zone(agent: Agent, request: dict[str, Any]) -> dict[str, Any]:
-    """The request itself; the place where one for another zone is to be forwarded."""
-    zone = zone_hint(request)
-    named = _ZONE_KEYWORD in (request.get("KeyValPair_PI") or {})
-    if named and zone and zone.lower() != agent.config.zone_name.lower():
+    """The request itself; one for a zone that is known was forwarded before."""
+    zone = hints.of_keyword(request)
+    if zone and zone.lower() != agent.config.zone_name.lower():
         raise IrodsError(codes.SYS_INVALID_ZONE_NAME, f"unknown zone {zone}")
     return request

@@ -11,7 +11,7 @@ from typing import Any
 from embedded_zone.agent import Agent
 from embedded_zone.api import Reply, api
 from embedded_zone.errors import IrodsError
-from embedded_zone.objects import closing, hooks, operations, putting
+from embedded_zone.objects import closing, hooks, operations, portal, putting
 from embedded_zone.objects import keywords as kw
 from embedded_zone.objects.model import Request
 from embedded_zone.wire import codes
@@ -39,6 +39,7 @@ def data_obj_put(agent: Agent, request: Wire, stream: bytes) -> Reply:
     entry = agent.descriptors.lookup(number)
     entry.operation, entry.data_size = kw.PUT_OPR, inner.size
     hooks.static(agent, "acSetNumThreads", replica=entry.replica, request=inner)
+    portal.begin(agent, entry)
     _go_on(agent, number, 606)
     putting.replicate_put(agent, inner)
     return Reply(ALREADY_ANSWERED, _portal(number))
@@ -55,7 +56,9 @@ def data_obj_get(agent: Agent, request: Wire, stream: bytes) -> Reply:
         checksum = entry.replica.checksum
         data = putting.get(agent, number)
         return Reply(0, {**_portal(), "chksum": checksum}, data)
+    entry.data_size = entry.replica.size
     hooks.static(agent, "acSetNumThreads", replica=entry.replica, request=inner)
+    portal.begin(agent, entry)
     _go_on(agent, number, 608)
     return Reply(ALREADY_ANSWERED, _portal(number))
 
@@ -76,6 +79,7 @@ def opr_complete(agent: Agent, request: Wire | int, stream: bytes) -> int:
     client sees 0.
     """
     number = request if isinstance(request, int) else int(request["myInt"])
+    portal.end(agent)
     if number < 0:
         return 0
     status = closing.close(agent, number)

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 
 from embedded_zone.agent import Agent
 from embedded_zone.errors import IrodsError
+from embedded_zone.structures.types import irods_type
 
 
 def fire(agent: Agent, name: str, *args: Any) -> None:
@@ -59,9 +60,6 @@ def _argument(value: Any) -> Any:
         value = Structure("KeyValPair", dict(value))
     if not isinstance(value, Structure):
         return value
-    # The one step up from this layer: the structures belong to the rule host that asked for them.
-    from embedded_zone.rules.types import irods_type
-
     return irods_type(value.name, value.fields)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from embedded_zone.errors import IrodsError
-from embedded_zone.objects import closing, collections, hooks, lookup, opening, paths, transferring
+from embedded_zone.objects import closing, collections, hooks, lookup, opening, paths, portal, transferring
 from embedded_zone.objects import keywords as kw
 from embedded_zone.objects.descriptors import Descriptor
 from embedded_zone.objects.model import Request
@@ -13,8 +13,6 @@ from embedded_zone.wire import codes
 
 if TYPE_CHECKING:
     from embedded_zone.agent import Agent
-
-PARALLEL_SIZE = 32 << 20  # from here on a real server asks acSetNumThreads
 
 
 def copy(agent: Agent, source: Request, target: Request) -> int:
@@ -75,9 +73,8 @@ def _open_target(agent: Agent, reading: Descriptor, target: Request) -> Descript
 def _copy_and_close(agent: Agent, reading: Descriptor, writing: Descriptor) -> int:
     failed: IrodsError | None = None
     try:
-        if reading.replica.size > PARALLEL_SIZE:
-            hooks.static(agent, "acSetNumThreads", replica=reading.replica)
-        count = transferring.copy_all(agent, reading, writing)
+        with portal.copying(agent, reading, writing):
+            count = transferring.copy_all(agent, reading, writing)
         hooks.static(agent, "acPostProcForDataCopyReceived", writing.replica.leaf, replica=writing.replica)
     except IrodsError as error:
         failed, writing.status, count = error, error.code, 0

@@ -10,7 +10,7 @@ from contextlib import AbstractContextManager, ExitStack, contextmanager
 from typing import TYPE_CHECKING, Any
 
 from embedded_zone.errors import IrodsError, SkipOperation
-from embedded_zone.rules.types import irods_type
+from embedded_zone.structures.types import irods_type
 from embedded_zone.wire import codes
 
 if TYPE_CHECKING:

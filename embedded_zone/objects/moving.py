@@ -7,7 +7,18 @@ from typing import TYPE_CHECKING
 
 from embedded_zone.catalog import access
 from embedded_zone.errors import IrodsError
-from embedded_zone.objects import finishing, hooks, lookup, paths, replicas, replicating, resources, transferring, vault
+from embedded_zone.objects import (
+    finishing,
+    hooks,
+    lookup,
+    paths,
+    portal,
+    replicas,
+    replicating,
+    resources,
+    transferring,
+    vault,
+)
 from embedded_zone.objects import keywords as kw
 from embedded_zone.objects.model import GOOD, Replica, Request
 from embedded_zone.wire import codes
@@ -63,7 +74,8 @@ def _move(agent: Agent, request: Request, source: Replica, hierarchy: str) -> in
         finishing.close_only(agent, entry)
         raise
     try:
-        moved = transferring.copy_all(agent, entry, target)
+        with portal.copying(agent, entry, target, asked=2):
+            moved = transferring.copy_all(agent, entry, target)
         hooks.static(agent, "acPostProcForDataCopyReceived", target.replica.leaf, replica=target.replica)
         finishing.close_only(agent, entry)
         finishing.move(agent, target, entry.replica, request)

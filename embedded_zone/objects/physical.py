@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import stat
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from embedded_zone.catalog import access
 from embedded_zone.errors import IrodsError
 from embedded_zone.objects import collections, hooks, lookup, paths, registering, resources, vault, voting
 from embedded_zone.objects import keywords as kw
 from embedded_zone.objects.model import GOOD, Replica, Request
+from embedded_zone.structures.types import irods_type
 from embedded_zone.wire import codes
 
 if TYPE_CHECKING:
@@ -126,10 +128,26 @@ def _register_directory(agent: Agent, request: Request, hierarchy: str, director
             names = sorted(os.listdir(directory))
         except OSError as error:
             raise vault.failure(codes.UNIX_FILE_OPENDIR_ERR, error) from None
-    for name in names:
-        hooks.signal(agent, "readdir", probe, None)
-        _register_entry(agent, request, hierarchy, directory, name)
+    for name in (".", *names, ".."):
+        _told_entry(agent, probe, name)
+        if name in names:
+            _register_entry(agent, request, hierarchy, directory, name)
+    with contextlib.suppress(IrodsError):
+        _told_entry(agent, probe, "")
     hooks.signal(agent, "closedir", probe)
+
+
+def _told_entry(agent: Agent, probe: Replica, name: str) -> None:
+    """The hooks of reading one directory entry; the end is an error to a real server, and to its hooks."""
+    output: list[Any] = [None]
+
+    def make_args(phase: str) -> list[Any]:
+        return [probe.leaf, {"physical_path": probe.physical_path, "resc_hier": probe.hierarchy}, "", output[0]]
+
+    with agent.rules.around("resource_readdir", make_args):
+        if not name:
+            raise IrodsError(-1, "no more entries")
+        output[0] = irods_type("RodsDirent", {"d_name": name})
 
 
 def _register_entry(agent: Agent, request: Request, hierarchy: str, directory: str, name: str) -> None:

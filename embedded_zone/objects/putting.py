@@ -5,6 +5,8 @@ Sources: ``rsDataObjPut.cpp``, ``rsDataObjGet.cpp``, ``rsBulkDataObjPut.cpp``, `
 
 from __future__ import annotations
 
+import os
+import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -33,6 +35,7 @@ if TYPE_CHECKING:
 
 PUT_ACTION = 99999990  # SYS_SVR_TO_CLI_PUT_ACTION
 GET_ACTION = 99999991  # SYS_SVR_TO_CLI_GET_ACTION
+BULK_DIRECTORY = "tmpPhyBunDir"
 
 
 def open_for_put(agent: Agent, request: Request) -> int:
@@ -108,12 +111,14 @@ def bulk_put(agent: Agent, request: Request, items: Sequence[BulkItem], data: me
 
 def _bulk_hierarchy(agent: Agent, request: Request) -> str:
     """Where the files of a bulk put go; makes their directory, as a real server does before the first of them."""
-    probe = request.variant(path=f"{request.path}/file", operation=kw.PUT_OPR)
+    # The real one first unpacks into this directory: hooks see it being made, policies do not see it again.
+    probe = request.variant(path=f"{request.path}/{BULK_DIRECTORY}.{secrets.randbits(32)}/file", operation=kw.PUT_OPR)
     hierarchy = voting.resolve(agent, resources.CREATE, probe, []).winner
     lookup.collection_for_writing(agent, request.path)
     replica = Replica(probe.path, hierarchy, 0)
     replica.physical_path = vault.path_for(agent, replica)
     vault.make_parents(agent, replica)
+    os.rmdir(os.path.dirname(replica.physical_path))
     return hierarchy
 
 
@@ -130,7 +135,8 @@ def synchronize(agent: Agent, request: Request) -> int:
     ours = _checksum(agent, request)
     if ours == theirs:
         return 0
-    return PUT_ACTION if mode == "LOCAL_TO_IRODS" else GET_ACTION
+    # Every irsync names the mode the other way round: IRODS_TO_LOCAL is what it sends for a local source.
+    return PUT_ACTION if mode == "IRODS_TO_LOCAL" else GET_ACTION
 
 
 def _checksum(agent: Agent, request: Request) -> str:
@@ -142,16 +148,27 @@ def _checksum(agent: Agent, request: Request) -> str:
         raise
 
 
+def _same_place(request: Request, existing: Sequence[Replica]) -> str:
+    """The hierarchy of an object's replica on the resource that a request names, '' if there is none."""
+    named = request.get(kw.DEST_RESC_NAME)
+    return next((replica.hierarchy for replica in existing if named in ("", replica.root)), "")
+
+
 def _synchronize_objects(agent: Agent, request: Request) -> int:
     target_path = request.get(kw.RSYNC_DEST_PATH)
     if not target_path:
         raise IrodsError(codes.USER_RSYNC_NO_MODE_INPUT_ERR, "rsyncDestPath is missing")
+    plain = request.variant(without=(kw.RESC_HIER, kw.DEST_RESC_NAME))
+    source = voting.resolve(agent, resources.OPEN, plain, lookup.visible_object(agent, plain.path)).winner
     ours = checksums.checksum(agent, Request(request.path))
-    if lookup.visible_object(agent, target_path) and _checksum(agent, Request(target_path)) == ours:
+    existing = lookup.visible_object(agent, target_path)
+    if existing and _checksum(agent, Request(target_path)) == ours:
         return 0
     target = request.variant(
         without=(kw.RESC_HIER, kw.RSYNC_MODE, kw.RSYNC_CHKSUM, kw.RSYNC_DEST_PATH), path=target_path
     )
     target.keywords.update({kw.FORCE: "", kw.REG_CHKSUM: ours})
-    copying.copy(agent, Request(request.path), target)
+    if hierarchy := _same_place(request, existing):
+        target.keywords[kw.RESC_HIER] = hierarchy  # an update does not ask again where to write
+    copying.copy(agent, Request(request.path, keywords={kw.RESC_HIER: source}), target)
     return 0

@@ -14,6 +14,7 @@ from embedded_zone.objects import (
     lookup,
     opening,
     paths,
+    portal,
     removing,
     replicas,
     resources,
@@ -189,7 +190,8 @@ def _check_checksum_wish(agent: Agent, request: Request, source: Replica) -> Non
 
 def _fill(agent: Agent, request: Request, source: Descriptor, target: Descriptor) -> int:
     try:
-        moved = transferring.copy_all(agent, source, target)
+        with portal.copying(agent, source, target, asked=2):
+            moved = transferring.copy_all(agent, source, target)
         hooks.static(agent, "acPostProcForDataCopyReceived", target.replica.leaf, replica=target.replica)
         finishing.close_only(agent, source)
         finishing.replica(agent, target, source.replica, request)

@@ -99,11 +99,15 @@ def _touched_replica(agent: Agent, options: Mapping[str, Any], found: list[Repli
 def _touch_collection(agent: Agent, path: str, options: Mapping[str, Any], when: str) -> None:
     if "replica_number" in options or "leaf_resource_name" in options:
         raise IrodsError(codes.USER_INCOMPATIBLE_PARAMS, "a collection has no replicas")
-    row = lookup.visible_collection(agent, path)
-    if row is None:
+    if lookup.visible_collection(agent, path) is None:
         raise IrodsError(codes.CAT_NOT_A_DATAOBJ_AND_NOT_A_COLLECTION, f"{path} does not exist")
+    set_collection_time(agent, path, when)
+
+
+def set_collection_time(agent: Agent, path: str, when: str) -> None:
+    """Set a collection's modify time, which needs the right to write to it. API 680."""
     with hooks.framed(agent, "ModifyCollMeta"), hooks.database(agent, "mod_coll", hooks.collection_info(path)):
         if not agent.is_admin:
             lookup.collection_for_writing(agent, path)
-        agent.db.execute("update R_COLL_MAIN set modify_ts = ? where coll_id = ?", (when, row["coll_id"]))
+        agent.db.execute("update R_COLL_MAIN set modify_ts = ? where coll_name = ?", (when, path))
     hooks.commit(agent)

@@ -6,7 +6,7 @@ import os
 from typing import TYPE_CHECKING
 
 from embedded_zone.errors import IrodsError
-from embedded_zone.objects import hooks, vault
+from embedded_zone.objects import hooks, portal, vault
 from embedded_zone.objects.descriptors import Descriptor
 from embedded_zone.wire import codes
 
@@ -38,12 +38,21 @@ def read(agent: Agent, number: int, length: int) -> memoryview:
     """
     entry = agent.descriptors.lookup(number)
     length = min(max(length, 0), MAX_BLOCK)
+    if portal.is_portal(agent, entry):
+        return _portal_read(agent, entry, length)
     if not entry.writes:
         left = entry.replica.size - _seek(agent, entry, 0, os.SEEK_CUR)
         if left <= 0:
             return _EMPTY
         length = min(length, left)
     return read_block(agent, entry, length)
+
+
+def _portal_read(agent: Agent, entry: Descriptor, length: int) -> memoryview:
+    left = entry.replica.size - os.lseek(entry.file, 0, os.SEEK_CUR)
+    block = read_block(agent, entry, min(length, left))
+    portal.advance(agent, entry, entry.replica.size - left + len(block))
+    return block
 
 
 def read_block(agent: Agent, entry: Descriptor, length: int) -> memoryview:
@@ -72,7 +81,7 @@ def write(agent: Agent, number: int, data: bytes | memoryview, *, notify: bool =
     entry = agent.descriptors.lookup(number)
     if not entry.writes:
         raise IrodsError(codes.UNIX_FILE_WRITE_ERR - 9, "the object is open for reading")  # EBADF
-    if notify:
+    if notify and not portal.is_portal(agent, entry):
         hooks.signal(agent, "notify", entry.replica, "WRITE", request=entry.request)
     with hooks.resource(agent, "write", entry.replica, {}, len(data), request=entry.request):
         try:
@@ -80,6 +89,7 @@ def write(agent: Agent, number: int, data: bytes | memoryview, *, notify: bool =
         except OSError as error:
             raise vault.failure(codes.UNIX_FILE_WRITE_ERR, error) from None
     entry.bytes_written = max(entry.bytes_written, 0) + len(data)
+    portal.advance(agent, entry, entry.bytes_written)
     return len(data)
 
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from embedded_zone.errors import IrodsError
 from embedded_zone.objects import hooks, paths, resources
-from embedded_zone.rules.types import irods_type
+from embedded_zone.structures.types import irods_type
 from embedded_zone.wire import codes
 
 if TYPE_CHECKING:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
-from embedded_zone.rules.structures import CLASS_OF_WIRE, STRUCTURES, UNSUPPORTED_WIRE
-from embedded_zone.rules.types import BytesBuf, Struct, irods_type
+from embedded_zone.errors import IrodsError
+from embedded_zone.structures.layouts import CLASS_OF_WIRE, STRUCTURES, UNSUPPORTED_WIRE
+from embedded_zone.structures.types import BytesBuf, Struct, irods_type
 
 # Names under which an embedded structure travels, where they differ from the member's name.
 _WIRE_MEMBERS = {
@@ -19,10 +21,14 @@ _WIRE_MEMBERS = {
     "addr": "RHostAddr_PI",
     "specColl": "SpecColl_PI",
     "rowOffset": "partialStartIndex",
+    "zoneName": "rodsZone",
+    "portNum": "port",
 }
 # API requests whose bytes after the structure are an argument of the hook (apiTable: inBsFlag).
 _STREAM_IN = {"data_obj_put", "data_obj_write", "bulk_data_obj_put"}
 _STREAM_OUT = {"data_obj_read", "data_obj_get"}
+# Their output exists before they fail: _except hooks see it.
+_REPLY_BEGUN = {"gen_query"}
 # The request is JSON in a BytesBuf for these; the reply too where the handler gives one.
 _NO_REPLY_ARGUMENT = {"data_obj_chksum": "STR_PI"}
 
@@ -117,6 +123,7 @@ class ApiCall:
         self.request = request
         self.stream = stream
         self.reply: Any = None
+        self.error: IrodsError | None = None
         self._input: Any = None
 
     def hook_arguments(self, phase: str) -> list[Any]:
@@ -129,11 +136,28 @@ class ApiCall:
         if op.name in _STREAM_IN:
             values.append(BytesBuf.of(self.stream))
         body, stream = _reply_parts(self.reply)
+        if phase in ("except", "finally") and body is None:
+            body = self._unfinished()
         if op.reply is not None:
             values.append(hook_value(op.reply, body))
         if op.name in _STREAM_OUT:
             values.append(BytesBuf.of(stream))
         return values
+
+    @contextmanager
+    def failing(self) -> Iterator[None]:
+        """Keep the error that the body ends with, for the hooks."""
+        try:
+            yield
+        except IrodsError as error:
+            self.error = error
+            raise
+
+    def _unfinished(self) -> Any:
+        """What a failed call leaves in its output: the reply sent with the error, or the structure it had begun."""
+        if self.error is not None and self.error.reply is not None:
+            return self.error.reply
+        return {} if self.operation.name in _REPLY_BEGUN else None
 
     def adopt_changes(self) -> None:
         """Take over characters that a _pre hook changed in the request's texts (the only thing it can change)."""

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from embedded_zone.errors import IrodsError
-from embedded_zone.rules.types import CLASSES, BytesBuf, GenQueryOut
+from embedded_zone.structures.types import CLASSES, BytesBuf, GenQueryOut
 from embedded_zone.wire.codes import CAT_NO_ROWS_FOUND, SYS_NOT_SUPPORTED, name_of
 
 if TYPE_CHECKING:

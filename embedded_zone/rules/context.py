@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from embedded_zone.agent import Agent, Identity
-from embedded_zone.rules.types import CLASSES, irods_type
+from embedded_zone.structures.types import CLASSES, irods_type
 
 
 class PluginContext:

@@ -24,7 +24,7 @@ from embedded_zone.rules.microservices import run_microservice
 from embedded_zone.rules.native.engine import NativeEngine
 from embedded_zone.rules.parameters import Parameters
 from embedded_zone.rules.python_engine import PythonEngine
-from embedded_zone.rules.types import MsParam, irods_type
+from embedded_zone.structures.types import MsParam, irods_type
 from embedded_zone.wire.codes import SYS_INVALID_ZONE_NAME, SYS_NOT_SUPPORTED
 
 MakeArgs = Callable[[str], Sequence[Any]]
@@ -119,13 +119,17 @@ class RuleHost:
     def around_api(self, operation: Any, request: Any, stream: bytes = b"") -> Iterator[arguments.ApiCall]:
         """The hooks of an API call; set ``call.reply`` inside the block. Raises IrodsError or SkipOperation."""
         call = arguments.ApiCall(operation, request, stream)
-        if not operation.pep:
+        if not operation.pep or self._within_portal(operation.name):
             yield call
             return
         self._check_login(operation.name, request)
-        with self.around(operation.pep, call.hook_arguments):
+        with self.around(operation.pep, call.hook_arguments), call.failing():
             call.adopt_changes()
             yield call
+
+    def _within_portal(self, operation: str) -> bool:
+        """Whether a call is a block of a transfer that a real server makes beside its APIs."""
+        return operation in ("data_obj_read", "data_obj_write") and "portal" in self.agent.scratch
 
     def _check_login(self, operation: str, request: Any) -> None:
         step = request.get("next_operation") if isinstance(request, Mapping) else None

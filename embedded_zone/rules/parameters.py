@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from embedded_zone.rules.output import Output
-from embedded_zone.rules.types import CLASSES, irods_type
+from embedded_zone.structures.types import CLASSES, irods_type
 
 RULE_EXEC_OUT = "ruleExecOut"
 KEEP_ALL = "*ALL"  # ALL_MS_PARAM_KW; a plain 'ALL' selects nothing

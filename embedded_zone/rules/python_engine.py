@@ -15,10 +15,11 @@ from typing import TYPE_CHECKING, Any
 from embedded_zone.agent import REMOTE_PRIV_USER_AUTH
 from embedded_zone.config import PYTHON_ENGINE
 from embedded_zone.errors import IrodsError
-from embedded_zone.rules import errors, types
+from embedded_zone.rules import errors
 from embedded_zone.rules.callback import Callback
 from embedded_zone.rules.frame import Frame
 from embedded_zone.rules.output import Output
+from embedded_zone.structures import types
 from embedded_zone.wire.codes import RULE_ENGINE_ERROR, SYS_NO_API_PRIV, SYS_UNKNOWN_ERROR
 
 if TYPE_CHECKING:

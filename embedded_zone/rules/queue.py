@@ -10,7 +10,7 @@ from embedded_zone.agent import Agent
 from embedded_zone.errors import IrodsError
 from embedded_zone.rules.hints import Hints, checked_priority
 from embedded_zone.rules.native.session import KNOWN_NAMES
-from embedded_zone.rules.types import irods_type
+from embedded_zone.structures.types import irods_type
 from embedded_zone.wire.codes import (
     CAT_INVALID_ARGUMENT,
     CAT_NO_ROWS_FOUND,

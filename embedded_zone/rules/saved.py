@@ -10,7 +10,7 @@ from embedded_zone.agent import Identity
 from embedded_zone.rules.context import user_info
 from embedded_zone.rules.frame import Frame
 from embedded_zone.rules.parameters import RULE_EXEC_OUT, from_wire, to_wire
-from embedded_zone.rules.types import CLASSES
+from embedded_zone.structures.types import CLASSES
 
 _STORABLE = (str, int, float, CLASSES["KeyValPair"])
 

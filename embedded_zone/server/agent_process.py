@@ -14,7 +14,8 @@ import socket
 import sys
 from types import FrameType
 
-from embedded_zone.agent import Agent, Identity
+from embedded_zone import federation
+from embedded_zone.agent import REMOTE_PRIV_USER_AUTH, Agent, Identity
 from embedded_zone.api import Reply
 from embedded_zone.catalog.database import Database
 from embedded_zone.config import ZoneConfig
@@ -42,7 +43,7 @@ class AgentProcess:
         sock.settimeout(handshake.HANDSHAKE_SECONDS)
         self.connection = Connection(sock, STRANGER_MESSAGE, STRANGER_STREAM)
         self.agent: Agent | None = None
-        self._waiting = self._stopping = False
+        self._waiting = self._stopping = self._dismissed = False
 
     def serve(self) -> None:
         """Handshake and requests; logs how the connection ended, raises nothing."""
@@ -96,6 +97,7 @@ class AgentProcess:
     def _make_agent(self, startup: Startup) -> Agent:
         from embedded_zone.objects.descriptors import Descriptors
         from embedded_zone.rules.host import RuleHost
+        from embedded_zone.rules.tracing import TracingHost
 
         agent = Agent(
             config=self.config,
@@ -110,7 +112,8 @@ class AgentProcess:
             protocol=startup.protocol,
         )
         agent.scratch["branch"] = self.branch
-        agent.rules = RuleHost(agent)
+        federation.attach(agent)
+        agent.rules = (TracingHost if self.config.trace else RuleHost)(agent)
         agent.descriptors = Descriptors(agent)
         return agent
 
@@ -131,11 +134,17 @@ class AgentProcess:
         agent = self.agent
         if agent is not None:
             try:
-                agent.descriptors.abandon()
+                federation.leave(agent)
+                if not self._left_by_zone(agent):
+                    agent.descriptors.abandon()
             except Exception:  # nothing is left that could handle it
                 self.log.exception("finalising of open objects failed")
             agent.db.close()
         self.connection.close()
+
+    def _left_by_zone(self, agent: Agent) -> bool:
+        """Whether another zone's server said goodbye: what it left open is then not settled, ever (facts 9.5)."""
+        return self._dismissed and agent.proxy.auth_flag == REMOTE_PRIV_USER_AUTH
 
     # --- requests
 
@@ -143,7 +152,8 @@ class AgentProcess:
         """Read and answer one request; False when the client said goodbye."""
         message = self._next()
         if message.type != frame.API_REQUEST:
-            if message.type != frame.DISCONNECT:
+            self._dismissed = message.type == frame.DISCONNECT
+            if not self._dismissed:
                 self.log.warning("unexpected message %s", message.type)
             return False
         agent = self._known_agent()

@@ -16,9 +16,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
+from embedded_zone.client import service_password
 from embedded_zone.config import ZoneConfig
 from embedded_zone.server import home as zone_home
-from embedded_zone.server.home import DEFAULT_PASSWORD
 
 STOP_SECONDS = 10.0  # an agent in the middle of a request gets so long before it is killed
 START_SECONDS = 20.0
@@ -31,18 +31,19 @@ class ZoneNotStarted(Exception):
 class EmbeddedZone:
     """A zone as a child process of this one: made at first use, started and stopped as a context manager.
 
-    ``values`` are keys of ``ZoneConfig``; given for an existing zone they change its configuration.
+    ``values`` are keys of ``ZoneConfig``; given for an existing zone they change its configuration. ``password``
+    is the administrator's, generated if none is given.
     """
 
-    def __init__(self, home: Path | str, password: str = DEFAULT_PASSWORD, **values: Any) -> None:
+    def __init__(self, home: Path | str, password: str = "", **values: Any) -> None:
         self.home = Path(home).absolute()
-        self.password = password
         self.port = 0
         if zone_home.config_path(self.home).exists():
             loaded = ZoneConfig.load(self.home)
             self.config = zone_home.update_config(loaded, **values) if values else loaded
         else:
             self.config = zone_home.init_home(self.home, password, **values)
+        self.password = password or service_password(self.config)
         self._process: subprocess.Popen[bytes] | None = None
         self._lifeline = -1
 

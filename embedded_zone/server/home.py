@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import secrets
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
@@ -11,8 +12,6 @@ from typing import Any
 from embedded_zone.catalog.database import Database
 from embedded_zone.config import ConfigError, ZoneConfig
 from embedded_zone.wire.obfuscation import encode_irods_a
-
-DEFAULT_PASSWORD = "rods"  # noqa: S105  of test zones; iRODS itself has the same habit
 
 CORE_PY = '''"""The zone's rule base: functions here are hooks and rules, loaded fresh by every connection.
 
@@ -35,9 +34,14 @@ def config_path(home: Path) -> Path:
     return home / "etc" / "server_config.json"
 
 
-def init_home(home: Path, password: str = DEFAULT_PASSWORD, **values: Any) -> ZoneConfig:
-    """Make a new zone in ``home``; raises ConfigError if there is one already or a value is wrong."""
+def init_home(home: Path, password: str = "", **values: Any) -> ZoneConfig:
+    """Make a new zone in ``home``; raises ConfigError if there is one already or a value is wrong.
+
+    Without a ``password`` the administrator gets a generated one (``client.service_password``): whoever may log in as
+    administrator runs Python as this Unix user, and every user of the machine reaches its loopback ports.
+    """
     home = home.absolute()
+    password = password or secrets.token_urlsafe(12)
     if config_path(home).exists():
         raise ConfigError(f"{home} already holds a zone")
     config = ZoneConfig.checked(home, _plain(values), "command line")

@@ -20,7 +20,7 @@ from pkgutil import walk_packages
 from types import FrameType
 from typing import Any
 
-from embedded_zone import catalog, objects, rules
+from embedded_zone import catalog, federation, objects, rules
 from embedded_zone.api import load_all
 from embedded_zone.config import ZoneConfig
 from embedded_zone.server import home as zone_home
@@ -76,7 +76,7 @@ class Supervisor:
 
     def _preload(self) -> None:
         """Import everything that agents may need, so that none of them spends its first milliseconds on it."""
-        for layer in (catalog, objects, rules):
+        for layer in (catalog, objects, rules, federation):
             for module in walk_packages(layer.__path__, f"{layer.__name__}."):
                 import_module(module.name)
 

@@ -163,7 +163,8 @@ def _counts(name: str, given: Mapping[str, Any]) -> Scope:
 
 def _write_field(writer: Writer, field: Field, value: Any, scope: Scope, given: Mapping[str, Any]) -> None:
     count = element_count(field, scope)
-    if field.pointer and (value is None or count == 0):
+    # An empty list behind a pointer is what a null pointer was unpacked to.
+    if field.pointer and (value is None or count == 0 or (field.many and not value)):
         writer.null()
         return
     if field.kind in INTEGER_SIZES:

@@ -54,7 +54,9 @@ class Daemon:
                 preexec_fn=_end_with_us,
                 **self._as_account(),
             )
-        until(lambda: True if self._alive() and self.serves() else None, f"the start of {self.home}", self.start_seconds)
+        until(
+            lambda: True if self._alive() and self.serves() else None, f"the start of {self.home}", self.start_seconds
+        )
 
     def kill(self) -> None:
         """End all its processes at once, as a power cut would."""

@@ -18,14 +18,20 @@ class Postgres(Daemon):
     def __init__(self) -> None:
         super().__init__("postgres", "postgres")
         self._bin = sorted(BINARIES.glob("*/bin"))[-1]
-        self.run(str(self._bin / "initdb"), "-D", "data", "-U", "sluice", "-A", "trust", "-E", "UTF8", "--no-instructions")
+        self.run(
+            str(self._bin / "initdb"), "-D", "data", "-U", "sluice", "-A", "trust", "-E", "UTF8", "--no-instructions"
+        )
 
     @property
     def url(self) -> str:
         return f"db+postgresql+psycopg://sluice@127.0.0.1:{self.port}/postgres"
 
     def command(self) -> list[str]:
-        settings = {"listen_addresses": "127.0.0.1", "unix_socket_directories": str(self.home), "max_connections": "100"}
+        settings = {
+            "listen_addresses": "127.0.0.1",
+            "unix_socket_directories": str(self.home),
+            "max_connections": "100",
+        }
         words = [word for name, value in settings.items() for word in ("-c", f"{name}={value}")]
         return [str(self._bin / "postgres"), "-D", "data", "-p", str(self.port), *words]
 

@@ -14,7 +14,7 @@ from irods.session import iRODSSession
 
 from embedded_zone.server.supervisor import EmbeddedZone
 
-TRACES = Path("/work/shared/facts/hook-traces.json")
+TRACES = Path(__file__).parent / "traces" / "hook-traces.json"
 
 # Writes one line per hook: the agent's process, the hook, the class names of its arguments.
 RECORDER = """

@@ -8,18 +8,15 @@ import socket
 from pathlib import Path
 
 from embedded_zone.client import ZoneClient
-from embedded_zone.server.home import DEFAULT_PASSWORD
 from embedded_zone.server.supervisor import EmbeddedZone
 from embedded_zone.wire.packing import Protocol
 
 ADMIN = ("rods", "tempZone")
 
 
-def connect(
-    zone: EmbeddedZone, protocol: Protocol = Protocol.NATIVE_PROT, password: str = DEFAULT_PASSWORD
-) -> ZoneClient:
+def connect(zone: EmbeddedZone, protocol: Protocol = Protocol.NATIVE_PROT, password: str = "") -> ZoneClient:
     """A logged-in connection of the administrator."""
-    return ZoneClient(zone.config.host, zone.port, ADMIN, password, protocol=protocol, timeout=20)
+    return ZoneClient(zone.config.host, zone.port, ADMIN, password or zone.password, protocol=protocol, timeout=20)
 
 
 def raw(zone: EmbeddedZone) -> socket.socket:

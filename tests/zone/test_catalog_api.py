@@ -12,6 +12,7 @@ import pytest
 from embedded_zone.agent import Agent
 from embedded_zone.api import OPERATIONS, query
 from embedded_zone.errors import IrodsError
+from embedded_zone.federation import hints
 from embedded_zone.wire import codes
 from embedded_zone.wire.packing import Protocol, pack, unpack
 from tests.zone.catalog_zone import HOME, CatalogZone
@@ -67,7 +68,7 @@ def test_pages_of_a_connection(agent: Agent) -> None:
 )
 def test_zone_hint(request_: dict[str, Any], zone: str) -> None:
     """The zone is the keyword's, or that of the first path in a condition on a collection."""
-    assert query.zone_hint(request_) == zone
+    assert hints.of_query(request_) == zone
 
 
 def test_unknown_zone(agent: Agent) -> None:

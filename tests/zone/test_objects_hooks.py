@@ -188,7 +188,8 @@ def iput(client: ZoneClient, path: str, **keywords: str) -> None:
 
 def iput_streamed(client: ZoneClient, path: str) -> None:
     size, block = 50 << 20, bytes(4 << 20)
-    number = call(client, 606, path, size=size, operation=1).status
+    single = {**inp(path, size=size, operation=1), "numThreads": 1}  # iput -N 1
+    number = client.call(606, single, request_type="DataObjInp_PI").status
     for start in range(0, size, len(block)):
         part = block[: size - start]
         client.call(676, descriptor(number, len(part)), part, request_type="OpenedDataObjInp_PI")
@@ -320,7 +321,7 @@ CALLS: dict[str, tuple[Call | None, Call]] = {
     "istream write -a": (lambda c: iput(c, f"{HOME}/is3"), lambda c: istream(c, f"{HOME}/is3", 1 | 64)),
     "irsync local->i: same": (
         lambda c: iput(c, f"{HOME}/rs1"),
-        lambda c: irsync(c, f"{HOME}/rs1", rsyncMode="LOCAL_TO_IRODS", rsyncChksum=SMALL_CHECKSUM),
+        lambda c: irsync(c, f"{HOME}/rs1", rsyncMode="IRODS_TO_LOCAL", rsyncChksum=SMALL_CHECKSUM),
     ),
 }
 
@@ -360,7 +361,7 @@ def test_fires_the_hooks_of_an_icommand(name: str, zone: tuple[Any, Recording]) 
     """The calls of an icommand fire the hooks that iRODS 5.0.2 fired for them."""
     running, recording = zone
     prepare, action = CALLS[name]
-    arguments = running.config.host, running.port, ("rods", "tempZone"), "rods"
+    arguments = running.config.host, running.port, ("rods", "tempZone"), running.password
     if prepare is not None:
         with ZoneClient(*arguments) as client:
             prepare(client)

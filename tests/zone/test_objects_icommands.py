@@ -31,7 +31,7 @@ def zone(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedZone]:
 
 @pytest.fixture(params=Protocol)
 def client(zone: EmbeddedZone, request: pytest.FixtureRequest) -> Iterator[ZoneClient]:
-    arguments = zone.config.host, zone.port, ("rods", "tempZone"), "rods"
+    arguments = zone.config.host, zone.port, ("rods", "tempZone"), zone.password
     with ZoneClient(*arguments, protocol=request.param) as opened:
         yield opened
 
@@ -202,14 +202,14 @@ def test_synchronizing(client: ZoneClient) -> None:
     """rsync answers what to do for a local file, and copies between objects that differ."""
     path = f"{HOME}/sync{client.protocol.name}"
     put(client, path, b"content")
-    local = {"rsyncMode": "LOCAL_TO_IRODS"}
+    local = {"rsyncMode": "IRODS_TO_LOCAL"}  # what irsync sends for a local source
 
     def ask(**keywords: str) -> int:
         return client.call(628, inp(path, **keywords), request_type="DataObjInp_PI").status
 
     assert ask(**local, rsyncChksum=sha2(b"content")) == 0
     assert ask(**local, rsyncChksum=sha2(b"other")) == 99999990
-    assert ask(rsyncMode="IRODS_TO_LOCAL", rsyncChksum=sha2(b"other")) == 99999991
+    assert ask(rsyncMode="LOCAL_TO_IRODS", rsyncChksum=sha2(b"other")) == 99999991
     assert ask(rsyncMode="IRODS_TO_IRODS", rsyncDestPath=f"{path}2") == 0
     assert get(client, f"{path}2") == b"content"
 

@@ -22,7 +22,7 @@ HOME = "/tempZone/home/rods"
 WRITER = """
 import sys
 from irods.session import iRODSSession
-session = iRODSSession(host=sys.argv[1], port=int(sys.argv[2]), user="rods", password="rods", zone="tempZone")
+session = iRODSSession(host=sys.argv[1], port=int(sys.argv[2]), user="rods", password=sys.argv[4], zone="tempZone")
 handle, raw = session.data_objects.open_with_FileRaw(sys.argv[3], "w")
 raw.write(b"partial")
 print("written", flush=True)
@@ -118,7 +118,7 @@ def test_updating_the_stale_replica_makes_it_good_again(opened: iRODSSession) ->
 def test_a_dead_client_leaves_a_stale_readable_object(zone: EmbeddedZone, opened: iRODSSession, how: int) -> None:
     """What a killed client wrote is status 0 with the bytes that arrived, and can be read and removed."""
     path = f"{HOME}/killed{how}"
-    arguments = [sys.executable, "-c", WRITER, zone.config.host, str(zone.port), path]
+    arguments = [sys.executable, "-c", WRITER, zone.config.host, str(zone.port), path, zone.password]
     before = children(zone)
     with subprocess.Popen(
         arguments, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL

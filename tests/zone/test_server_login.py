@@ -54,7 +54,7 @@ def test_refused_logins(zone: EmbeddedZone, user: tuple[str, str], password: str
 def test_administrator_may_not_act_for_nobody(zone: EmbeddedZone) -> None:
     """An unknown client user behind the administrator is named as such."""
     with pytest.raises(IrodsError) as caught:
-        ZoneClient(zone.config.host, zone.port, ADMIN, "rods", client=("nobody", "tempZone"), timeout=20)
+        ZoneClient(zone.config.host, zone.port, ADMIN, zone.password, client=("nobody", "tempZone"), timeout=20)
     assert caught.value.code == codes.CAT_INVALID_CLIENT_USER
 
 
@@ -81,7 +81,7 @@ def test_temporary_password_works_once(zone: EmbeddedZone) -> None:
     """A temporary password logs in a single time."""
     with connect(zone) as client:
         seed = client.call(709, reply_type="getTempPasswordOut_PI").body["stringToHashWith"]
-    password = md5_hex(seed + "rods")
+    password = md5_hex(seed + zone.password)
     connect(zone, password=password).close()
     with pytest.raises(IrodsError) as caught:
         connect(zone, password=password)
@@ -97,7 +97,7 @@ def test_limited_password_lifetime_is_checked(zone: EmbeddedZone) -> None:
             client.call(726, {"ttl": 24 * 15}, **call)
         assert caught.value.code == codes.PAM_AUTH_PASSWORD_INVALID_TTL
     for _ in range(2):
-        connect(zone, password=md5_hex(seed + "rods")).close()
+        connect(zone, password=md5_hex(seed + zone.password)).close()
 
 
 class Talker:
@@ -134,7 +134,7 @@ def test_legacy_login(zone: EmbeddedZone) -> None:
     talker.say(Frame(frame.API_REQUEST, int_info=703))
     challenge = unpack("authRequestOut_PI", talker.hear().msg, Protocol.XML_PROT)["challenge"]
     assert len(challenge) == 64
-    response = {"response": digest_response(challenge, "rods"), "username": "rods#tempZone"}
+    response = {"response": digest_response(challenge, zone.password), "username": "rods#tempZone"}
     talker.say(Frame(frame.API_REQUEST, frame.body("authResponseInp_PI", response), int_info=704))
     assert talker.hear().int_info == 0
     talker.say(Frame(frame.DISCONNECT))

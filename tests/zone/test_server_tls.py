@@ -37,7 +37,7 @@ def test_own_client(zone: EmbeddedZone) -> None:
 def test_plain_client_is_refused(zone: EmbeddedZone) -> None:
     """A client without TLS gets no connection."""
     with pytest.raises(IrodsError) as caught:
-        ZoneClient(zone.config.host, zone.port, ADMIN, "rods", timeout=20)
+        ZoneClient(zone.config.host, zone.port, ADMIN, zone.password, timeout=20)
     assert caught.value.code == codes.CLIENT_NEGOTIATION_ERROR
 
 
@@ -48,7 +48,7 @@ def test_wrong_certificate_is_noticed(zone: EmbeddedZone, tmp_path: Path) -> Non
     command += f" -keyout {tmp_path}/k -out {other}"
     subprocess.run(command.split(), check=True, capture_output=True)
     with pytest.raises(Exception, match="TLS"):
-        ZoneClient(zone.config.host, zone.port, ADMIN, "rods", tls=trusting(str(other)), timeout=20)
+        ZoneClient(zone.config.host, zone.port, ADMIN, zone.password, tls=trusting(str(other)), timeout=20)
 
 
 def test_python_irodsclient(zone: EmbeddedZone) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 from embedded_zone.errors import IrodsError
 from embedded_zone.rules.microservices.registry import Call, microservice, number_argument, text_argument
-from embedded_zone.rules.types import CLASSES, BytesBuf, irods_type
+from embedded_zone.structures.types import CLASSES, BytesBuf, irods_type
 from embedded_zone.wire.codes import SYS_INVALID_INPUT_PARAM, USER_PARAM_TYPE_ERR
 
 _FLAGS = {

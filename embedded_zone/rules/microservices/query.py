@@ -10,7 +10,7 @@ from embedded_zone.catalog.genquery.text import parse
 from embedded_zone.errors import IrodsError
 from embedded_zone.rules.microservices.registry import Call, microservice, number_argument, text_argument
 from embedded_zone.rules.microservices.system import write
-from embedded_zone.rules.types import CLASSES, GenQueryOut, irods_type
+from embedded_zone.structures.types import CLASSES, GenQueryOut, irods_type
 from embedded_zone.wire.codes import (
     CAT_NO_ROWS_FOUND,
     END_OF_RESULTSET,
@@ -152,7 +152,7 @@ def add_condition(call: Call, args: list[Any]) -> None:
 @microservice("msiPrintGenQueryOutToBuffer", 3)
 def print_result(call: Call, args: list[Any]) -> None:
     """msiPrintGenQueryOutToBuffer(GenQueryOut, printf format or 'null', out BytesBuf)."""
-    from embedded_zone.rules.types import BytesBuf
+    from embedded_zone.structures.types import BytesBuf
 
     page, form = args[0], text_argument(args[1])
     rows = [[column.row(i) for column in page.sqlResult] for i in range(page.rowCnt)]

@@ -173,7 +173,7 @@ def good_failure(call: Call, args: list[Any]) -> int:
 @microservice("msiDoSomething", 2)
 def do_something(call: Call, args: list[Any]) -> None:
     """The sample microservice: an empty KeyValPair comes out."""
-    from embedded_zone.rules.types import irods_type
+    from embedded_zone.structures.types import irods_type
 
     args[1] = irods_type("KeyValPair", {})
 

@@ -9,7 +9,7 @@ from embedded_zone.errors import IrodsError
 from embedded_zone.rules.microservices.registry import Call, microservice, number_argument, text_argument
 from embedded_zone.rules.microservices.system import write
 from embedded_zone.rules.native.session import session_value
-from embedded_zone.rules.types import CLASSES, BytesBuf, irods_type
+from embedded_zone.structures.types import CLASSES, BytesBuf, irods_type
 from embedded_zone.wire.codes import UNMATCHED_KEY_OR_INDEX, USER_PARAM_TYPE_ERR
 
 KeyValPair: Any = CLASSES["KeyValPair"]

@@ -6,11 +6,11 @@ from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
 from embedded_zone.errors import IrodsError
-from embedded_zone.rules import types
 from embedded_zone.rules.native import syntax as s
 from embedded_zone.rules.native.parser import parse_block, parse_expression
 from embedded_zone.rules.native.values import KeyValPair, integer, new_pairs, text_of, truth, type_error
 from embedded_zone.rules.output import Output
+from embedded_zone.structures import types
 from embedded_zone.wire import codes
 from embedded_zone.wire.codes import FAIL_ACTION_ENCOUNTERED_ERR
 

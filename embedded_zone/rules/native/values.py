@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from embedded_zone.errors import IrodsError
-from embedded_zone.rules.types import CLASSES, BytesBuf, Struct
+from embedded_zone.structures.types import CLASSES, BytesBuf, Struct
 from embedded_zone.wire.codes import RE_DYNAMIC_COERCION_ERROR, RE_DYNAMIC_TYPE_ERROR
 
 KeyValPair: Any = CLASSES["KeyValPair"]

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from types import ModuleType
 from typing import Any
 
-from embedded_zone.rules.arrays import (
+from embedded_zone.structures.arrays import (
     MsParam_pointer_array,
     SqlResult_array,
     StringToStringMap,
@@ -20,7 +20,7 @@ from embedded_zone.rules.arrays import (
     char_array,
     int_array,
 )
-from embedded_zone.rules.structures import STRUCTURES, Field
+from embedded_zone.structures.layouts import STRUCTURES, Field
 
 
 class Struct:
