@@ -31,6 +31,11 @@ class Who:
     admin: bool = False
 
     @property
+    def is_service(self) -> bool:
+        """Whether this is the service account at the command line, and no user of the zone."""
+        return "#" not in self.user
+
+    @property
     def names(self) -> frozenset[str]:
         """Every name that a grant may be for."""
         return self.groups | {self.user}
@@ -68,6 +73,10 @@ def added(row: Row, grantee: str, rights: tuple[str, ...], collection: str = "")
     """Add rights to what a user or group has in a collection; raises RequestError if they are none."""
     wanted = set(_checked(grantee, rights))
     place = checked(collection, "collection") if collection else ""
+    if place and MANAGE in wanted:
+        raise RequestError(
+            "bad_value", "a key is managed as a whole", field="collection", remedy="grant manage without a collection"
+        )
     for grant in row["grants"]:
         if (grant["who"], grant["collection"]) == (grantee, place):
             grant["may"] = sorted(wanted | set(grant["may"]))

@@ -5,18 +5,38 @@ from __future__ import annotations
 from typing import NoReturn
 
 
+class Secret(bytearray):
+    """Secret bytes; they show themselves to no repr, pickle or copy, and are zeroed when nobody holds them.
+
+    Zeroed with the buffer and not with the key that has it: a cipher that still holds the buffer must never see zeros.
+    """
+
+    __slots__ = ()
+
+    def __del__(self) -> None:
+        wipe(self)
+
+    def __repr__(self) -> str:
+        return "Secret()"
+
+    __str__ = __repr__
+
+    def __reduce_ex__(self, protocol: object) -> NoReturn:
+        raise TypeError("a key is not copied or pickled")
+
+
 class Key:
-    """The secret of one key version; it shows itself to no repr, no pickle and no copy, and is zeroed when let go."""
+    """The secret of one key version; it shows itself to no repr, no pickle and no copy."""
 
     __slots__ = ("_secret", "name", "version")
 
     def __init__(self, name: str, version: int, secret: bytes | bytearray) -> None:
-        self._secret = bytearray(secret)
         self.name = name
         self.version = version
+        self._secret = Secret(secret)
 
     @property
-    def secret(self) -> bytearray:
+    def secret(self) -> Secret:
         """The bytes of the key: for ciphers only; a copy of them is not zeroed."""
         return self._secret
 
@@ -24,14 +44,6 @@ class Key:
     def reference(self) -> str:
         """What an object's AVU says about it: ``name:version``."""
         return f"{self.name}:{self.version}"
-
-    def wipe(self) -> None:
-        """Zero the secret now; the key is of no use after that."""
-        wipe(self._secret)
-
-    def __del__(self) -> None:
-        if hasattr(self, "_secret"):
-            wipe(self._secret)
 
     def __repr__(self) -> str:
         return "Key()"
@@ -43,6 +55,12 @@ class Key:
 
     def __deepcopy__(self, memory: object) -> NoReturn:
         self.__reduce__()
+
+
+class ObjectKey(Key):
+    """The key of one object alone, as it was shared; it stands where the named key would, and derives nothing."""
+
+    __slots__ = ()
 
 
 def wipe(secret: bytearray) -> None:

@@ -1,4 +1,4 @@
-"""Who wraps the keys of a keyring: a small interface, and the provider whose master key is a file."""
+"""Who wraps the keys of a keyring: the interface, and the provider whose master key is a file."""
 
 from __future__ import annotations
 
@@ -20,11 +20,18 @@ NONCE_SIZE = 12
 class Provider(Protocol):
     """Wraps secrets so that they may be written down; ``context`` is bound to what it wraps."""
 
+    @property
+    def name(self) -> str:
+        """What a keyring says about who wrapped it; no secret."""
+
     def wrap(self, secret: bytes, context: bytes) -> bytes:
         """The secret, wrapped; raises JobError ``configuration`` if the master key cannot be used."""
 
     def unwrap(self, wrapped: bytes, context: bytes) -> bytes:
         """The secret again; raises JobError ``configuration`` if it was not wrapped so."""
+
+    def create(self) -> str:
+        """Make the master key where it is to be kept, once; what was made. Raises JobError if it is there."""
 
 
 class FileProvider:
@@ -32,6 +39,7 @@ class FileProvider:
 
     def __init__(self, path: str) -> None:
         self.path = path
+        self.name = f"file {path}"
 
     def wrap(self, secret: bytes, context: bytes) -> bytes:
         """As Provider.wrap: a random nonce, then AES-256-GCM."""
@@ -43,19 +51,16 @@ class FileProvider:
         try:
             return self._cipher().decrypt(wrapped[:NONCE_SIZE], wrapped[NONCE_SIZE:], context)
         except (InvalidTag, ValueError):
-            raise JobError(
-                "configuration",
-                f"the master key in {self.path} did not wrap this key, or the keyring is damaged",
-                field="key",
-                remedy="an administrator must restore the keyring or its master key from a back-up",
-            ) from None
+            raise not_wrapped(f"the master key in {self.path}") from None
+
+    def create(self) -> str:
+        """As Provider.create."""
+        create_master_key(self.path)
+        return f"{self.path} made; back it up where the keyring is not"
 
     def _cipher(self) -> AESGCM:
         # Read for each use: a master key that stays in memory is one that a core file holds.
-        try:
-            return AESGCM(_decoded(_read_private(self.path), self.path))
-        except OSError as error:
-            raise _unusable(self.path, f"cannot be read: {error.strerror}", "check keys.master_key") from None
+        return AESGCM(_decoded(read_private(self.path), self.path))
 
 
 def create_master_key(path: str) -> None:
@@ -70,17 +75,30 @@ def create_master_key(path: str) -> None:
         os.fsync(file.fileno())
 
 
-def _read_private(path: str) -> bytes:
-    """The content of a file that nobody else can read or write, checked on the open file."""
-    with open(path, "rb") as file:
-        status = os.fstat(file.fileno())
-        if not stat.S_ISREG(status.st_mode):
-            raise _unusable(path, "is not a regular file", "name the file of the master key")
-        if status.st_uid != os.geteuid():
-            raise _unusable(path, f"belongs to user {status.st_uid}", "it must belong to the service account")
-        if stat.S_IMODE(status.st_mode) & 0o077:
-            raise _unusable(path, f"has mode {stat.S_IMODE(status.st_mode):04o}", "others may read it: chmod 0600")
-        return file.read(4096)
+def read_private(path: str) -> bytes:
+    """The content of a file that nobody else can read or write, checked on the open file; raises JobError."""
+    try:
+        with open(path, "rb") as file:
+            status = os.fstat(file.fileno())
+            if not stat.S_ISREG(status.st_mode):
+                raise _unusable(path, "is not a regular file", "name the file of the master key")
+            if status.st_uid != os.geteuid():
+                raise _unusable(path, f"belongs to user {status.st_uid}", "it must belong to the service account")
+            if stat.S_IMODE(status.st_mode) & 0o077:
+                raise _unusable(path, f"has mode {stat.S_IMODE(status.st_mode):04o}", "others may read it: chmod 0600")
+            return file.read(4096)
+    except OSError as error:
+        raise _unusable(path, f"cannot be read: {error.strerror}", "check keys.* in the settings") from None
+
+
+def not_wrapped(who: str) -> JobError:
+    """The error about a secret that the provider did not wrap, or not for this key."""
+    return JobError(
+        "configuration",
+        f"{who} did not wrap this key, or the keyring is damaged",
+        field="key",
+        remedy="an administrator must restore the keyring or its master key from a back-up",
+    )
 
 
 def _decoded(text: bytes, path: str) -> bytes:

@@ -1,0 +1,288 @@
+"""``sluice-keys``: the named keys of a zone, at the command line of the service account."""
+
+from __future__ import annotations
+
+import argparse
+import base64
+import binascii
+import getpass
+import json
+import os
+import socket
+import sys
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+from python_rules import config
+from python_rules.config import Config
+from python_rules.engine.keys import Keyring, Log, Who, backup, shredding, signing
+from python_rules.engine.keys.audit import Head
+from python_rules.engine.keys.desk import Desk
+from python_rules.engine.keys.grants import RIGHTS
+from python_rules.engine.keys.key import Secret
+from python_rules.engine.keys.keyring import utc_now
+from python_rules.engine.keys.memory import harden
+from python_rules.engine.keys.provider import read_private
+from python_rules.engine.keys.store import replace
+from python_rules.jobs.errors import JobError
+
+DEFAULT_CONFIG = "/etc/irods/sluice.json"
+Options = argparse.Namespace
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run one command; 0 if it was done, 1 with a message on the error output if not."""
+    options = _parser().parse_args(arguments)
+    try:
+        print(COMMANDS[options.command].run(options))
+    except JobError as error:
+        print(f"sluice-keys: {error.text}" + (f"; {error.remedy}" if error.remedy else ""), file=sys.stderr)
+        return 1
+    except OSError as error:
+        print(f"sluice-keys: {error.filename or ''}: {error.strerror}", file=sys.stderr)
+        return 1
+    return 0
+
+
+def _settings(options: Options) -> Config:
+    return config.load(options.config)
+
+
+def _actor() -> Who:
+    """Whoever can read the master key is an administrator of the keys; the log tells which account and host."""
+    return Who(f"{getpass.getuser()}@{socket.gethostname()}", admin=True)
+
+
+def _desk(options: Options) -> Desk:
+    return Desk.of(_settings(options), _actor())
+
+
+def _init(options: Options) -> str:
+    return Keyring.of(_settings(options)).provider.create()
+
+
+def _create(options: Options) -> str:
+    _desk(options).create(options.name, options.owner)
+    return f"{options.name}:1 created; nobody may use it but its owner, until granted"
+
+
+def _import(options: Options) -> str:
+    text = sys.stdin.buffer.read(4096) if options.file == "-" else read_private(options.file)
+    try:
+        secret = Secret(base64.b64decode(text.strip(), validate=True))
+    except binascii.Error:
+        raise JobError("bad_value", f"{options.file} is not base64", remedy="give 32 bytes in base64") from None
+    _desk(options).add(options.name, secret, options.owner)
+    return f"{options.name}:1 imported"
+
+
+def _list(options: Options) -> str:
+    rows = [("KEY", "STATUS", "CREATED", "OWNER", "")]
+    for key in _desk(options).list()["keys"]:
+        for version in key["versions"]:
+            note = "primary" if version["primary"] else ""
+            note += f" until {version['destroy_at']}" if version["destroy_at"] else ""
+            name = f"{key['name']}:{version['number']}"
+            rows.append((name, version["status"], version["created"], key["owner"], note.strip()))
+    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
+    return "\n".join("  ".join(map(str.ljust, row, widths)).rstrip() for row in rows)
+
+
+def _show(options: Options) -> str:
+    return _json(_desk(options).show(options.name))
+
+
+def _grant(options: Options) -> str:
+    _desk(options).grant(options.name, options.who, tuple(options.rights), options.collection)
+    return f"{options.who} may {', '.join(options.rights)} with {options.name}"
+
+
+def _revoke(options: Options) -> str:
+    _desk(options).revoke(options.name, options.who, tuple(options.rights) or tuple(RIGHTS))
+    return f"taken from {options.who}"
+
+
+def _rotate(options: Options) -> str:
+    key = _desk(options).rotate(options.name)
+    return f"{options.name}:{key['versions'][-1]['number']} seals from now on; older versions still open"
+
+
+def _disable(options: Options) -> str:
+    _desk(options).disable(options.name, options.version)
+    return f"{options.name} disabled"
+
+
+def _enable(options: Options) -> str:
+    _desk(options).enable(options.name, options.version)
+    return f"{options.name} enabled"
+
+
+def _destroy(options: Options) -> str:
+    key = _desk(options).destroy(options.name, options.version, options.days)
+    end = max(version["destroy_at"] for version in key["versions"])
+    return f"{options.name} does nothing from now on and is destroyed at {end}; until then: recover {options.name}"
+
+
+def _recover(options: Options) -> str:
+    _desk(options).recover(options.name, options.version)
+    return f"{options.name} is back"
+
+
+def _purge(options: Options) -> str:
+    from python_rules.engine import key_actions, sessions
+
+    settings = _settings(options)
+    with sessions.as_service(settings) as service:
+        receipts = key_actions.purge(settings, service, _actor().user)
+    told = [f"{receipt['key']} destroyed, {len(receipt['objects'])} objects unreadable" for receipt in receipts]
+    return "\n".join(
+        [*told, f"receipts in {key_actions.receipts_collection(settings)}"] if told else ["nothing is due"]
+    )
+
+
+def _receipt(options: Options) -> str:
+    receipt = shredding.verified(_document(options.file), options.signer)
+    told = f"{receipt['key']} destroyed {receipt['destroyed']}; signer {signing.fingerprint(receipt['signer'])}"
+    unsure = "" if options.signer else "\ncompare the signer with what the zone tells: sluice-keys signer"
+    return "\n".join([told, *(item["path"] for item in receipt["objects"])]) + unsure
+
+
+def _signer(options: Options) -> str:
+    public = signing.public_key(Keyring.of(_settings(options)))
+    return f"{public}\nfingerprint {signing.fingerprint(public)}"
+
+
+def _audit(options: Options) -> str:
+    log = Log.of(_settings(options))
+    number, _, digest = options.expect.partition(":")
+    known = Head(int(number), digest) if number.isdigit() else None
+    if options.expect and known is None:
+        raise JobError("bad_value", "--expect is not a head", remedy="give <number>:<hash> as this command printed it")
+    head = log.verify(known)
+    shown = [json.dumps(entry) for entry in log.entries() if options.key in ("", entry["key"].partition(":")[0])]
+    return "\n".join([*(shown if options.entries else []), f"{head.number} entries, whole; head {head}"])
+
+
+def _backup(options: Options) -> str:
+    settings = _settings(options)
+    keyring, log = Keyring.of(settings), Log.of(settings)
+    log.record("back-up", "", _actor().user)
+    replace(options.file, backup.backup(keyring, log, utc_now()))
+    return f"{options.file} written; it opens nothing without {keyring.provider.name}"
+
+
+def _restore(options: Options) -> str:
+    settings = _settings(options)
+    with open(options.file, encoding="utf-8") as file:
+        text = file.read()
+    Log.of(settings).record("restore", "", _actor().user, note=os.path.basename(options.file))
+    back = backup.restore(Keyring.of(settings), text, options.signer)
+    return f"{len(back)} versions restored" + "".join(f"\n{reference}" for reference in back)
+
+
+def _move(options: Options) -> str:
+    settings, target = _settings(options), config.load(options.to)
+    Log.of(settings).record("move", "", _actor().user, note=f"to {target['keys.provider']}")
+    moved = Keyring.of(target)
+    count = backup.move(Keyring.of(settings), moved)
+    return f"{count} secrets are wrapped by {moved.provider.name}, in {moved.path}; put {options.to} in force now"
+
+
+def _relabel(options: Options) -> str:
+    from python_rules.engine import relabel, sessions
+
+    settings = _settings(options)
+    keyring, log = Keyring.of(settings), Log.of(settings)
+    with sessions.as_user(settings, options.user) as session:
+        found = relabel.relabel(session, options.path, keyring, log, _actor().user)
+    told = [f"{path}  {reference or 'no key of this keyring opens it'}" for path, reference in found.items()]
+    return "\n".join([*told, f"{sum(map(bool, found.values()))} of {len(found)} objects relabelled"])
+
+
+def _document(path: str) -> Any:
+    with open(path, encoding="utf-8") as file:
+        try:
+            return json.load(file)
+        except ValueError:
+            raise JobError("verification_failed", f"{path} is not JSON") from None
+
+
+def _json(value: Any) -> str:
+    return json.dumps(value, indent=1)
+
+
+class Command(NamedTuple):
+    """A command: what it does, and which arguments it takes."""
+
+    run: Callable[[Options], str]
+    about: str
+    takes: tuple[str, ...] = ()
+
+
+ARGUMENTS: dict[str, dict[str, Any]] = {
+    "name": {"metavar": "NAME", "help": "1 to 64 letters, digits, '.', '_', '-'"},
+    "who": {"metavar": "WHO", "help": "user or group as name#zone; everybody in a zone is public#<zone>"},
+    "rights": {"nargs": "*", "metavar": "RIGHT", "help": ", ".join(RIGHTS)},
+    "file": {"metavar": "FILE", "help": "a file; nobody else may read it if it holds a secret"},
+    "path": {"metavar": "PATH", "help": "a data object or collection"},
+    "--user": {"required": True, "metavar": "USER", "help": "name#zone of who may write the objects' metadata"},
+    "--owner": {"default": "", "metavar": "USER", "help": "name#zone of who may then do everything with it"},
+    "--version": {"type": int, "metavar": "N", "help": "this version only (default: all)"},
+    "--days": {"type": float, "metavar": "N", "help": "days until it is done (default: keys.destroy_days)"},
+    "--collection": {"default": "", "metavar": "PATH", "help": "the rights hold in this collection only"},
+    "--signer": {"default": "", "metavar": "KEY", "help": "the public key that must have signed it"},
+    "--expect": {"default": "", "metavar": "HEAD", "help": "an earlier head, <number>:<hash>, that must be in it"},
+    "--entries": {"action": "store_true", "help": "show them, as JSON lines"},
+    "--key": {"default": "", "metavar": "NAME", "help": "with --entries: of this key only"},
+    "--to": {"required": True, "metavar": "FILE", "help": "a sluice.json that names the other provider"},
+}
+
+COMMANDS = {
+    "init": Command(_init, "make the master key where the settings say (once for each zone)"),
+    "create": Command(_create, "make a key with its first version", ("name", "--owner")),
+    "import": Command(
+        _import, "make a key of 32 bytes in base64, from a private file or '-'", ("name", "file", "--owner")
+    ),
+    "list": Command(_list, "show all keys and their versions; shows no secret and needs no master key"),
+    "show": Command(_show, "show one key with its grants", ("name",)),
+    "grant": Command(_grant, "let a user or group seal, open or manage", ("name", "who", "rights", "--collection")),
+    "revoke": Command(_revoke, "take rights back (default: all)", ("name", "who", "rights")),
+    "rotate": Command(_rotate, "add a version that seals from now on; older ones still open", ("name",)),
+    "disable": Command(_disable, "refuse to seal and to open, until enabled", ("name", "--version")),
+    "enable": Command(_enable, "allow it again", ("name", "--version")),
+    "destroy": Command(_destroy, "have it destroyed after a delay", ("name", "--version", "--days")),
+    "recover": Command(_recover, "take the order to destroy it back, before its time", ("name", "--version")),
+    "purge": Command(_purge, "destroy what is due and write signed receipts into the zone"),
+    "receipt": Command(_receipt, "verify a receipt; needs no zone, no keyring and no settings", ("file", "--signer")),
+    "signer": Command(_signer, "show the public key under this zone's receipts and back-ups"),
+    "audit": Command(_audit, "verify the audit log", ("--expect", "--entries", "--key")),
+    "backup": Command(_backup, "write the keyring, as wrapped as it is, and signed, into a file", ("file",)),
+    "restore": Command(_restore, "bring back what a back-up has and the keyring lacks", ("file", "--signer")),
+    "relabel": Command(_relabel, "find the keys of objects that lost their metadata", ("path", "--user")),
+    "move": Command(_move, "wrap every secret anew with another provider", ("--to",)),
+}
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="sluice-keys",
+        description="The named keys that objects are sealed under. Secrets are wrapped; no command shows one.",
+        epilog="Example: sluice-keys create project-42; sluice-keys grant project-42 alice#tempZone seal open",
+    )
+    parser.add_argument("--config", default=DEFAULT_CONFIG, metavar="FILE", help="sluice.json (default: %(default)s)")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    for name, command in COMMANDS.items():
+        made = commands.add_parser(name, help=command.about, description=command.about)
+        for argument in command.takes:
+            made.add_argument(argument, **ARGUMENTS[argument])
+    return parser
+
+
+def command() -> int:
+    """The installed command: ``main`` in a process that guards its memory."""
+    harden()
+    return main()
+
+
+if __name__ == "__main__":
+    sys.exit(command())
