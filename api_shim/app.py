@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+import logging
 import threading
+import time
 from collections.abc import Callable
 
 from apiflask import APIFlask
-from flask import Response
+from flask import Response, g, request
 
-from api_shim import docs, jobs, lexis, openapi, problems, state
+from api_shim import docs, jobs, keys, lexis, openapi, policies, problems, state
 from api_shim.callers import Callers
 from api_shim.service import EXTENSION, Service
+from api_shim.tokens import Tokens
+from workers import logs, metrics
 from workers.app import SluiceCelery, make_app
 from workers.settings import Settings
 
+_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+log = logging.getLogger(__name__)
 _HEADERS = {"X-Content-Type-Options": "nosniff", "Cache-Control": "no-store", "Referrer-Policy": "no-referrer"}
 
 
@@ -31,19 +37,39 @@ def create_app(
         static_folder=None,  # type: ignore[arg-type]
     )
     app.config["MAX_CONTENT_LENGTH"] = settings.http.body_limit
+    zone = celery.zone
     callers = Callers(
-        celery.zone.full_name, login or celery.zone.login, settings.http.login_cache_seconds, celery.zone.name
+        zone.full_name, login or zone.login, settings.http, Tokens(settings.oidc), zone.name, zone.service_user
     )
     streams = threading.Semaphore(settings.http.events_limit)
     app.extensions[EXTENSION] = Service(settings, celery, celery.zone, callers, streams)
-    for blueprint in (jobs.blueprint, state.blueprint, docs.blueprint):
+    for blueprint in (jobs.blueprint, policies.blueprint, keys.blueprint, state.blueprint, docs.blueprint):
         app.register_blueprint(blueprint)
-    for name, prefix in lexis.PREFIXES.items():
-        app.register_blueprint(lexis.blueprint_at(name, prefix))
+    for name in lexis.PREFIXES:
+        app.register_blueprint(lexis.blueprint_at(name))
     problems.register(app)
     openapi.describe(app)
+    app.before_request(_begin)
     app.after_request(_with_headers)
+    app.after_request(_counted)
     return app
+
+
+def _begin() -> None:
+    g.begun = time.monotonic()
+    logs.name_job((request.view_args or {}).get("job_id", ""))
+
+
+def _counted(response: Response) -> Response:
+    """A line and two numbers for each answer; the route's pattern, never a path that somebody made up."""
+    seconds = time.monotonic() - g.begun
+    route = str(request.url_rule or "none")
+    method = request.method if request.method in _METHODS else "other"
+    metrics.REQUESTS.labels(route, method, response.status_code).inc()
+    metrics.REQUEST_SECONDS.labels(route).observe(seconds)
+    told = {"user": g.get("user"), "route": route, "method": method, "status": response.status_code}
+    log.info("answered", extra={**told, "milliseconds": round(seconds * 1000, 1)})
+    return response
 
 
 def _with_headers(response: Response) -> Response:

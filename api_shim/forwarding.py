@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 import uuid
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -15,11 +16,13 @@ from kombu.exceptions import OperationalError as BrokerError
 from api_shim.service import Service
 from python_rules.jobs import model, record
 from python_rules.jobs.errors import JobError, RequestError
-from workers import tasks
+from workers import logs, metrics, tasks
 
+# What publishing raises while the broker is away; the second comes from a pool whose connections all hang.
+QUEUE_AWAY = (BrokerError, OSError)
 WAITING = "not yet with the zone"
-# How often the result backend is asked while a request waits, in seconds.
-_LOOK = 0.02
+# How often the result backend is asked while a request waits, in seconds: soon at first, then less and less.
+_LOOK, _LONGEST_LOOK, _SLOWER = 0.02, 0.25, 1.3
 # The same idempotency key of the same user is the same job id, also for a request that was answered 202.
 _NAMESPACE = uuid.UUID("3f6f4e4c-6a55-5c7e-9a55-7b1de0a2c9d1")
 
@@ -62,16 +65,27 @@ def submit(service: Service, user: str, request: model.JobRequest, seconds: floa
     """Owe and queue a request, then wait so long; raises JobError with what the zone said."""
     request = replace(request, id=_job_id(user, request.idempotency_key))
     text = json.dumps(request.as_json())
-    repeated = bool(request.idempotency_key and service.celery.rows.find(request.id))
-    service.celery.rows.accept(request.id, user, text, now())
+    row = service.celery.rows.find(request.id) if request.idempotency_key else None
+    if row and row.is_owed and row.content["request"] != text:
+        raise RequestError(
+            "job_exists",
+            "another request has this idempotency key",
+            field="idempotency_key",
+            remedy="use a new one for a new request",
+        )
+    at_the_zone = bool(row and not row.is_owed and not row.is_refused)
+    logs.name_job(request.id)
+    if not at_the_zone:
+        service.celery.rows.accept(request.id, user, text, now())
+        metrics.ACCEPTED.labels(*metrics.kind_of(request.as_json(), service.zone.name)).inc()
     try:
-        result = tasks.send_forward(service.celery, text, user)
-    except BrokerError:
-        return Forwarded(request.id, None, repeated)  # it is owed: a watch round sends it when the broker is back
-    job = _answer(result, seconds)
+        result = tasks.send_forward(service.celery, text, user, answered=at_the_zone)
+    except QUEUE_AWAY:
+        return Forwarded(request.id, None, bool(row))  # it is owed: a watch round sends it when the broker is back
+    job = _answer(result, seconds) if at_the_zone else _zone_answer(service, request.id, seconds)
     if job is None:
-        return Forwarded(request.id, None, repeated)
-    return Forwarded(job["id"], job, repeated or job["id"] != request.id)
+        return Forwarded(request.id, None, bool(row))
+    return Forwarded(job["id"], job, bool(row) or job["id"] != request.id)
 
 
 def act(service: Service, user: str, rule: str, job_id: str, seconds: float) -> Forwarded:
@@ -89,6 +103,20 @@ def not_yet(user: str, request_json: str, submitted: str) -> dict[str, Any]:
 def now() -> str:
     """The time as job records write it."""
     return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def _zone_answer(service: Service, job_id: str, seconds: float) -> dict[str, Any] | None:
+    """What the zone made of an owed request, as its row comes to tell it; None if that takes longer."""
+    deadline, pause = time.monotonic() + seconds, _LOOK
+    while time.monotonic() + pause < deadline:
+        time.sleep(pause)
+        pause = min(_LONGEST_LOOK, pause * _SLOWER)
+        row = service.celery.rows.find(job_id)
+        if row and row.is_refused:
+            raise JobError.from_public(row.content["error"])
+        if row and not row.is_owed:
+            return row.content
+    return None
 
 
 def _answer(result: AsyncResult, seconds: float) -> dict[str, Any] | None:

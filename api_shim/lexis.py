@@ -1,4 +1,4 @@
-"""LEXIS v0.2, byte for byte: encryption and compression (the rest of LEXIS's interface is not here yet).
+"""LEXIS v0.2, byte for byte; what each route takes and says stands in ``lexis_table``.
 
 Orchestrators compare the status texts literally and fail on any other; so members may be added, texts never changed.
 An unknown id is "still in the queue", and a request that the zone refuses fails when it is polled, as with LEXIS.
@@ -7,81 +7,86 @@ An unknown id is "still in the queue", and a request that the zone refuses fails
 from __future__ import annotations
 
 import json
-from typing import Any, NamedTuple
+import uuid
+from collections.abc import Callable
+from typing import Any
 
 from apiflask import APIBlueprint
 from flask import Response, g, request, url_for
 from werkzeug.datastructures import Authorization
 from werkzeug.exceptions import HTTPException
 
-from api_shim import forwarding, reading
+from api_shim import forwarding, lexis_data, reading
+from api_shim.lexis_table import DONE, FAILED, JOBS, LOOKS, PENDING, PREFIXES, ROUTES, RUNNING, Route, paths
 from api_shim.problems import Problem
-from api_shim.service import caller, service
+from api_shim.service import caller, service, view_of_request
 from python_rules.jobs import methods, model, states
 from python_rules.jobs.errors import CODES, JobError
+from python_rules.jobs.paths import checked
+from workers.rows import REFUSED
 
-# Where the same calls are found: the service itself, its internal gateway, the portal.
-PREFIXES = {"service": "", "gateway": "/api/v0.1.1", "portal": "/api/v0.2/dataset"}
-
-PENDING = "Task still in the queue, or task does not exist"
-RUNNING = "In progress"
-FAILED = "Task Failed, reason: "
-
-
-class Operation(NamedTuple):
-    """A LEXIS operation, named as ours: what it requires, what it says when done, how it names a target."""
-
-    required: tuple[str, ...]
-    done: str
-    word: str
-
-
-_SOURCE = ("source_system", "source_path")
-OPERATIONS: dict[str, Operation] = {
-    "encrypt": Operation((*_SOURCE, "project"), "Encryption completed", "encrypted"),
-    "decrypt": Operation((*_SOURCE, "project"), "Decryption completed", "decrypted"),
-    "compress": Operation(_SOURCE, "Compression completed", "compressed"),
-    "decompress": Operation(_SOURCE, "Decompression completed", "decompressed"),
-    "compress_encrypt": Operation(
-        (*_SOURCE, "project"), "Compression and Encryption completed", "compressed_encrypted"
-    ),
-    "decrypt_decompress": Operation(
-        (*_SOURCE, "project"), "Decryption and Decompression completed", "decrypted_decompressed"
-    ),
-}
+_TEXTS = {states.QUEUED: PENDING, states.RUNNING: RUNNING, states.RETRYING: RUNNING}
 # How our fields are called by LEXIS.
 _FIELDS = {"source": "source_path", "target": "target_path", "key": "project"}
+_ALL = ("GET", "POST", "PUT", "PATCH", "DELETE")
 
 
-def blueprint_at(name: str, prefix: str) -> APIBlueprint:
+def blueprint_at(name: str) -> APIBlueprint:
     """LEXIS's routes under one of the prefixes."""
-    blueprint = APIBlueprint(f"lexis_{name}", __name__, url_prefix=prefix or None, enable_openapi=False)
+    blueprint = APIBlueprint(f"lexis_{name}", __name__, url_prefix=PREFIXES[name] or None, enable_openapi=False)
     blueprint.before_request(_require_caller)
-    words = ",".join(OPERATIONS)
-    submits, polls = f"/encryption/<any({words}):operation>", f"/encryption/<any({words}):operation>/<request_id>"
-    blueprint.add_url_rule(submits, "submit", submit, methods=["POST"])
-    blueprint.add_url_rule(submits, "no_submit", _not_allowed, methods=["GET", "PUT", "PATCH", "DELETE"])
-    blueprint.add_url_rule(polls, "poll", poll, methods=["GET"])
-    blueprint.add_url_rule(polls, "no_poll", _not_allowed, methods=["POST", "PUT", "PATCH", "DELETE"])
+    taken: dict[str, set[str]] = {}
+    for number, route in enumerate(ROUTES):
+        for path in paths(route, name):
+            taken.setdefault(path, set()).update(route.methods)
+            blueprint.add_url_rule(path, f"{number}{path}".replace(".", "-"), _view(route), methods=list(route.methods))
+    for path, known in taken.items():
+        others = [method for method in _ALL if method not in known]
+        blueprint.add_url_rule(path, f"other{path}".replace(".", "-"), _not_allowed, methods=others)
     blueprint.register_error_handler(JobError, lambda error: _error(CODES[error.code], _named(error)))
-    blueprint.register_error_handler(Problem, lambda error: _error(error.status, str(error)))
+    blueprint.register_error_handler(Problem, lambda error: _error(error.status, str(error), error.headers))
     blueprint.register_error_handler(HTTPException, lambda error: _error(error.code or 500, error.name))
     return blueprint
 
 
-def submit(operation: str) -> Response:
+def _view(route: Route) -> Callable[..., Response]:
+    """The function of a route; the names of its kinds stand in the table."""
+
+    def view(**given: str) -> Response:
+        return _KINDS[route.kind](route, **given)
+
+    view.is_open = route.open  # type: ignore[attr-defined]
+    return view
+
+
+def _submit_job(route: Route) -> Response:
     """201 with the request's id once it is owed to the zone; 400 names the field that is wrong."""
-    given = _body()
-    for name in OPERATIONS[operation].required:
-        if not isinstance(given.get(name), str) or not given[name]:
-            raise JobError("missing_field", f"{name} is missing", field=name)
-    asked = model.from_json(_request(operation, given))
+    given = _checked(route)
+    asked = model.from_json(_request(JOBS[route.operation].ours, JOBS[route.operation].word, given))
     done = forwarding.submit(service(), caller(), asked, 0)
-    return _json({"request_id": done.job_id, "links": {"job": _link(done.job_id)}}, 201)
+    return _submitted(done.job_id, {"links": {"job": _link(done.job_id)}})
 
 
-def poll(operation: str, request_id: str) -> Response:
+def _submit_look(route: Route) -> Response:
+    """201; what was looked up is remembered until it is polled."""
+    given = _checked(route)
+    found = LOOKS[route.operation](service(), caller(), _path(given, "target"))
+    return _remembered({"user": caller(), "state": states.SUCCEEDED, "lexis": found})
+
+
+def _submit_unknown(route: Route) -> Response:
+    """201 as LEXIS would; the poll tells at once that this zone has no such operation."""
+    _checked(route)
+    error = JobError("unknown_operation", f"this zone does not offer {route.operation}")
+    return _remembered({"user": caller(), "state": REFUSED, "error": error.public()})
+
+
+def _poll(route: Route, request_id: str) -> Response:
     """200 with the status text of the job's own operation, and where its result lies."""
+    row = service().celery.rows.find(request_id) if model.is_job_id(request_id) else None
+    if row and row.user == caller() and (row.is_refused or "lexis" in row.content):
+        told = row.content.get("lexis") or {"status": FAILED + row.content["error"]["text"]}
+        return _json(told)
     try:
         job = reading.job(service(), caller(), request_id)
     except JobError as error:
@@ -93,37 +98,78 @@ def poll(operation: str, request_id: str) -> Response:
     return _json({"status": status_of(job), "target_path": target, **shown, "links": {"job": _link(job["id"])}})
 
 
+def _look(route: Route) -> Response:
+    """200 with what the catalogue says now."""
+    given = _checked(route)
+    return _json(lexis_data.NOW[route.operation](service(), caller(), _path(given, "target")))
+
+
+def _refuse(route: Route, **_: str) -> Response:
+    """LEXIS answers these at once, so there is no poll that could tell: an error in its own form."""
+    _checked(route)
+    return _error(400, f"this zone does not offer {route.operation}")
+
+
+def _info(_: Route) -> Response:
+    """The names of the systems; LEXIS does not ask who wants to know."""
+    return _json(sorted(_systems()))
+
+
+_KINDS: dict[str, Callable[..., Response]] = {
+    "job": _submit_job,
+    "look up": _submit_look,
+    "unknown": _submit_unknown,
+    "poll": _poll,
+    "now": _look,
+    "refuse": _refuse,
+    "info": _info,
+}
+
+
 def status_of(job: dict[str, Any]) -> str:
     """LEXIS's text for a job's state."""
     if job["state"] in _TEXTS:
         return _TEXTS[job["state"]]
     if job["state"] == states.SUCCEEDED:
-        return OPERATIONS[job["operation"]].done
+        return DONE[job["operation"]]
     return FAILED + (job["error"]["text"] if job["error"] else job["state"])
 
 
-_TEXTS = {states.QUEUED: PENDING, states.RUNNING: RUNNING, states.RETRYING: RUNNING}
+def _checked(route: Route) -> dict[str, Any]:
+    """The body, with every member that the route requires."""
+    given = _body() if route.required else {}
+    wanted = [*route.required, *(route.also(given, _systems()) if route.also else ())]
+    for name in wanted:
+        value = given.get(name)
+        if not value or not isinstance(value, str | int | dict):
+            raise JobError("missing_field", f"{name} is missing", field=name)
+    for name, words in route.words.items():
+        if given[name] not in words:
+            raise JobError("bad_value", f"{name} must be one of {', '.join(words)}", field=name)
+    return given
 
 
-def _request(operation: str, given: dict[str, Any]) -> dict[str, Any]:
-    source = _absolute(given["source_system"], given["source_path"])
-    target = given.get("target_path")
-    values = {
-        "operation": operation,
-        "source": source,
-        "target": _absolute(given["source_system"], target) if target else f"{source}_{OPERATIONS[operation].word}",
-    }
+def _request(operation: str, word: str, given: dict[str, Any]) -> dict[str, Any]:
+    source = _path(given, "source")
+    values = {"operation": operation, "source": source, "target": f"{source}_{word}"}
+    if given.get("target_path"):
+        values["target"] = _absolute(str(given["source_system"]), given["target_path"], "source_system")
     if methods.ENCRYPT in methods.OPERATIONS[operation].steps:
-        values["key"] = service().settings.lexis.key.replace("{project}", given["project"])
+        values["key"] = service().settings.lexis.key.replace("{project}", str(given["project"]))
     return values
 
 
-def _absolute(system: str, path: object) -> str:
+def _path(given: dict[str, Any], end: str) -> str:
+    path = _absolute(str(given[f"{end}_system"]), given[f"{end}_path"], f"{end}_system")
+    return checked(path, f"{end}_path")
+
+
+def _absolute(system: str, path: object, field: str) -> str:
     base = _systems().get(system)
     if base is None:
-        raise JobError("bad_value", f"unknown system {ascii(system)[:80]}", field="source_system")
+        raise JobError("bad_value", f"unknown system {ascii(system)[:80]}", field=field)
     if not isinstance(path, str):
-        raise JobError("bad_value", "a path is not a text", field="source_path")
+        raise JobError("bad_value", "a path is not a text", field=field.replace("system", "path"))
     base = base.rstrip("/")
     path = path.rstrip("/")
     return path if path.startswith(f"{base}/") else f"{base}/{path.lstrip('/')}"
@@ -150,13 +196,28 @@ def _body() -> dict[str, Any]:
     return given
 
 
+def _remembered(content: dict[str, Any]) -> Response:
+    request_id = str(uuid.uuid4())
+    service().celery.rows.show(request_id, content)
+    return _submitted(request_id, {})
+
+
+def _submitted(request_id: str, more: dict[str, Any]) -> Response:
+    return _json({"request_id": request_id, **more}, 201)
+
+
 def _require_caller() -> None:
-    """LEXIS's code takes the second word of the header, whatever the first says."""
+    """LEXIS's code takes the second word of the header, whatever the first says: a token, or user:password."""
+    if getattr(view_of_request(), "is_open", False):
+        return
     words = request.headers.get("Authorization", "").split()
+    scheme = "Bearer" if len(words) == 2 and words[1].count(".") == 2 else "Basic"
     try:
-        known = Authorization.from_header(f"Basic {words[1]}") if len(words) == 2 else None
-        g.user = service().callers.user(known)
-    except Problem:
+        known = Authorization.from_header(f"{scheme} {words[1]}") if len(words) == 2 else None
+        g.user = service().callers.user(known, request.remote_addr or "")
+    except Problem as problem:
+        if problem.status != 401:
+            raise
         raise Problem("login_required", "invalid token") from None
 
 
@@ -170,13 +231,13 @@ def _named(error: JobError) -> str:
     return f"{field}: {error.text}" if field else error.text
 
 
-def _error(status: int, text: str) -> Response:
-    return _json({"status": str(status), "errorString": text}, status)
+def _error(status: int, text: str, headers: dict[str, str] | None = None) -> Response:
+    return _json({"status": str(status), "errorString": text}, status, headers)
 
 
 def _link(job_id: str) -> str:
     return url_for("jobs.get_job", job_id=job_id)
 
 
-def _json(value: Any, status: int = 200) -> Response:
-    return Response(json.dumps(value), status, content_type="application/json")
+def _json(value: Any, status: int = 200, headers: dict[str, str] | None = None) -> Response:
+    return Response(json.dumps(value), status, headers, content_type="application/json")

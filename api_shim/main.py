@@ -13,7 +13,7 @@ import waitress
 
 from api_shim.app import create_app
 from python_rules.jobs.errors import JobError
-from workers.main import set_up_logging
+from workers import logs, metrics
 from workers.settings import Settings, load
 
 # Larger bodies than Flask takes are refused by Flask, with a problem document; waitress only guards the disk.
@@ -23,7 +23,7 @@ _WAITRESS_FACTOR = 8
 def main(arguments: list[str] | None = None) -> int:
     """Serve until SIGTERM (answers what was asked); exit status 2 for wrong settings or a port that is taken."""
     options = _parser().parse_args(arguments)
-    set_up_logging(options.log_level)
+    logs.set_up(options.log_level)
     try:
         settings = load(options.config)
         server = _server(settings, options)
@@ -31,6 +31,7 @@ def main(arguments: list[str] | None = None) -> int:
         print(f"sluice-shim: {error}", file=sys.stderr)
         return 2
     signal.signal(signal.SIGTERM, _stop)
+    metrics.serve(settings.http.metrics_port, server.effective_host)
     if options.port_file:
         _write_port(Path(options.port_file), server.effective_port)
     print(f"listening on http://{server.effective_host}:{server.effective_port}", file=sys.stderr, flush=True)
@@ -47,7 +48,14 @@ def _server(settings: Settings, options: argparse.Namespace) -> Any:
         max_request_body_size=settings.http.body_limit * _WAITRESS_FACTOR,
         ident="",
         clear_untrusted_proxy_headers=True,
+        **_proxy(settings),
     )
+
+
+def _proxy(settings: Settings) -> dict[str, Any]:
+    """waitress believes X-Forwarded-For only from the configured proxy."""
+    proxy = settings.http.trusted_proxy
+    return {"trusted_proxy": proxy, "trusted_proxy_headers": {"x-forwarded-for"}} if proxy else {}
 
 
 def _write_port(path: Path, port: int) -> None:

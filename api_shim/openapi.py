@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 from apiflask import APIFlask
 
 from api_shim import problems, shapes
+from api_shim.keys import ON_VERSIONS
 from api_shim.reading import LARGEST_PAGE, PAGE
 from python_rules.jobs import methods, states
 
@@ -18,11 +19,12 @@ class Operation(NamedTuple):
     problems: tuple[int, ...]
     takes: str = ""
     parameters: tuple[dict[str, Any], ...] = ()
+    links: tuple[str, ...] = ()  # operations that take the job's id
     open: bool = False  # without credentials
 
 
 JSON, NDJSON, EVENTS = "application/json", "application/x-ndjson", "text/event-stream"
-_USUAL = (401, 502, 503)
+_USUAL = (401, 429, 502, 503)
 
 
 def _query(name: str, description: str, schema: dict[str, Any]) -> dict[str, Any]:
@@ -44,9 +46,14 @@ _KEY = _header("Idempotency-Key", "1 to 255 characters; the same key is the same
 _FILTER = (
     _query("state", "only jobs in one of these states", _words(states.STATES)),
     _query("operation", "only jobs of one of these operations", _words(methods.OPERATIONS)),
+    _query("path", "only jobs whose source lies at or below this path", {"type": "string"}),
+    _query("user", "jobs of this user (name#zone); only what the zone lets you see", {"type": "string"}),
+    _query("since", "only jobs submitted at or after this time (UTC, as 2026-11-22T12:00:00Z)", {"type": "string"}),
+    _query("until", "only jobs submitted before this time", {"type": "string"}),
     _query("limit", f"jobs on a page; default {PAGE}", {"type": "integer", "minimum": 1, "maximum": LARGEST_PAGE}),
     _query("cursor", "the next of an earlier page", {"type": "string"}),
 )
+_PATH = ({**_query("path", "a logical path", {"type": "string"}), "required": True},)
 _SHOWN = {200: ("the job", "Job", JSON)}
 _LATER = {202: ("accepted; the zone has not answered yet", "Job", JSON)}
 
@@ -56,6 +63,7 @@ OPERATIONS: dict[str, Operation] = {
         (400, 403, 404, 409, 413, 415, 422, 500, *_USUAL),
         takes="JobRequest",
         parameters=(_KEY, _PREFER),
+        links=("getJob", "cancelJob", "retryJob", "getResults", "watchJob"),
     ),
     "listJobs": Operation({200: ("a page of jobs", "JobPage", JSON)}, (400, 403, 500, *_USUAL), parameters=_FILTER),
     "getJob": Operation(_SHOWN, (400, 403, 404, 409, 422, 500, *_USUAL)),
@@ -63,11 +71,40 @@ OPERATIONS: dict[str, Operation] = {
     "retryJob": Operation({**_SHOWN, **_LATER}, (400, 403, 404, 409, 500, *_USUAL), parameters=(_PREFER,)),
     "getResults": Operation({200: ("a JSON line for each object", "", NDJSON)}, (403, 404, 409, 500, *_USUAL)),
     "watchJob": Operation({200: ("events job, end, problem", "", EVENTS)}, (403, 404, 409, 500, *_USUAL)),
+    "planJob": Operation(
+        {200: ("what the job would do", "Plan", JSON)},
+        (400, 403, 404, 409, 413, 415, 422, 500, *_USUAL),
+        takes="JobRequest",
+    ),
+    "getPolicy": Operation({200: ("the policy", "Policy", JSON)}, (400, 403, 404, 409, 500, *_USUAL), parameters=_PATH),
+    "setPolicy": Operation(
+        {200: ("the policy", "Policy", JSON)},
+        (400, 403, 404, 409, 413, 415, 422, 500, *_USUAL),
+        takes="Policy",
+        parameters=_PATH,
+    ),
+    "dropPolicy": Operation({200: ("gone", "Policy", JSON)}, (400, 403, 404, 409, 500, *_USUAL), parameters=_PATH),
+    "listSystems": Operation({200: ("the systems", "Systems", JSON)}, (403, 500, *_USUAL)),
     "listMethods": Operation({200: ("what the zone knows", "Methods", JSON)}, (403, 500, *_USUAL)),
     "health": Operation({200: ("the service is alive", "Health", JSON)}, (), open=True),
     "ready": Operation(
         {200: ("requests can be served", "Ready", JSON), 503: ("something is missing", "Ready", JSON)}, (), open=True
     ),
+}
+
+_KEY_SHOWN = {200: ("the key as it is now", "Key", JSON)}
+_KEY_TROUBLE = (400, 403, 404, 409, 415, 500, *_USUAL)
+OPERATIONS |= {
+    "listKeys": Operation({200: ("the keys", "Keys", JSON)}, (403, 500, *_USUAL)),
+    "createKey": Operation({201: ("the key is made", "Key", JSON)}, _KEY_TROUBLE, takes="KeyCreate"),
+    "getKey": Operation(_KEY_SHOWN, (400, 403, 404, 500, *_USUAL)),
+    "grantKey": Operation(_KEY_SHOWN, _KEY_TROUBLE, takes="KeyGrant"),
+    "revokeKey": Operation(_KEY_SHOWN, _KEY_TROUBLE, takes="KeyRevoke"),
+    "shareObject": Operation(
+        {200: ("a header for the reader", "Share", JSON)}, (*_KEY_TROUBLE, 422), takes="ShareRequest"
+    ),
+    "rotateKey": Operation(_KEY_SHOWN, _KEY_TROUBLE),
+    **{f"{action}Key": Operation(_KEY_SHOWN, _KEY_TROUBLE, takes="KeyVersion") for action in ON_VERSIONS},
 }
 
 
@@ -80,7 +117,10 @@ def describe(app: APIFlask) -> None:
         AUTO_VALIDATION_ERROR_RESPONSE=False,
         AUTO_AUTH_ERROR_RESPONSE=False,
         AUTO_SERVERS=False,
-        SECURITY_SCHEMES={"irods": {"type": "http", "scheme": "basic", "description": "iRODS credentials"}},
+        SECURITY_SCHEMES={
+            "irods": {"type": "http", "scheme": "basic", "description": "iRODS credentials"},
+            "openid": {"type": "http", "scheme": "bearer", "description": "a token of the configured OpenID provider"},
+        },
         DESCRIPTION="Compress and encrypt data inside an iRODS zone. Errors are problem documents (RFC 9457).",
     )
     app.spec_processor(_completed)
@@ -98,12 +138,18 @@ def _completed(spec: Any) -> Any:
 
 def _complete(operation: dict[str, Any], row: Operation) -> None:
     operation["responses"] = {str(status): _response(*answer) for status, answer in row.answers.items()}
+    for status in row.answers if row.links else ():
+        operation["responses"][str(status)]["links"] = {name: _link(name) for name in row.links}
     for status in row.problems:
         operation["responses"][str(status)] = _response("a problem", "Problem", problems.MEDIA_TYPE)
     if row.takes:
         operation["requestBody"] = {"required": True, "content": _content(row.takes, JSON)}
     operation["parameters"] = [*operation.get("parameters", ()), *row.parameters]
-    operation["security"] = [] if row.open else [{"irods": []}]
+    operation["security"] = [] if row.open else [{"irods": []}, {"openid": []}]
+
+
+def _link(name: str) -> dict[str, Any]:
+    return {"operationId": name, "parameters": {"job_id": "$response.body#/id"}}
 
 
 def _response(description: str, schema: str, media_type: str) -> dict[str, Any]:

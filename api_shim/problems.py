@@ -13,6 +13,7 @@ import uuid
 from http import HTTPStatus
 from typing import Any
 
+from celery.exceptions import BackendError
 from flask import Flask, Response
 from kombu.exceptions import OperationalError as BrokerError
 from sqlalchemy.exc import SQLAlchemyError
@@ -35,6 +36,8 @@ OF_HTTP: dict[int, tuple[str, str]] = {
 # Codes that only the shim uses.
 OF_SHIM: dict[str, int] = {
     "login_required": 401,
+    "login_unavailable": 503,
+    "too_many_requests": 429,
     "queue_unavailable": 503,
     "too_many_streams": 503,
     "not_ready": 503,
@@ -81,8 +84,8 @@ def register(app: Flask) -> None:
     """Answer every error of the application with a problem document."""
     app.register_error_handler(JobError, of_job_error)
     app.register_error_handler(Problem, lambda problem: response(problem.status, problem.shown, problem.headers))
-    app.register_error_handler(BrokerError, _queue_down)
-    app.register_error_handler(SQLAlchemyError, _queue_down)
+    for kind in (BrokerError, SQLAlchemyError, BackendError):
+        app.register_error_handler(kind, _queue_down)
     app.register_error_handler(HTTPException, _of_http)
     app.register_error_handler(Exception, _of_ours)
 
@@ -99,8 +102,9 @@ def _of_http(error: HTTPException) -> Response:
 
 def _queue_down(error: Exception) -> Response:
     log.warning("the queue or its result database does not answer: %s", type(error).__name__)
-    text = "the queue does not take requests; nothing was accepted"
-    shown = {"code": "queue_unavailable", "text": text, "field": None, "remedy": "try again later"}
+    text = "the queue or its database does not answer; nothing was promised"
+    remedy = "try again later; the same Idempotency-Key never makes two jobs"
+    shown = {"code": "queue_unavailable", "text": text, "field": None, "remedy": remedy}
     return response(503, shown, {"Retry-After": "5"})
 
 

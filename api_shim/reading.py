@@ -6,18 +6,21 @@ import base64
 import binascii
 import json
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
 from irods.session import iRODSSession
 
 from api_shim.forwarding import not_yet
 from api_shim.service import Service
-from python_rules.jobs import methods, model, record, states
+from python_rules.jobs import methods, model, paths, record, states
 from python_rules.jobs.errors import JobError, RequestError
 from workers import catalogue
 from workers.rows import ACCEPTED, REFUSED
+from workers.zone import LoginRefused
 
 LARGEST_PAGE, PAGE = 100, 20
+_PARAMETERS = ("state", "operation", "path", "user", "since", "until", "limit", "cursor")
 
 
 class Filter(NamedTuple):
@@ -27,19 +30,35 @@ class Filter(NamedTuple):
     operations: frozenset[str]
     limit: int
     before: tuple[int, str] | None
+    path: str
+    user: str
+    since: int
+    until: int
 
     @classmethod
     def of(cls, given: dict[str, str]) -> Filter:
         """The filter in query parameters; raises RequestError that names the parameter."""
         for name in given:
-            if name not in ("state", "operation", "limit", "cursor"):
-                raise _bad(name, "unknown parameter", "known are state, operation, limit, cursor", "unknown_field")
+            if name not in _PARAMETERS:
+                raise _bad(name, "unknown parameter", f"known are {', '.join(_PARAMETERS)}", "unknown_field")
         return cls(
             _words(given, "state", states.STATES),
             _words(given, "operation", frozenset(methods.OPERATIONS)),
             _limit(given.get("limit", "")),
             _before(given.get("cursor", "")),
+            paths.checked(given["path"], "path") if "path" in given else "",
+            given.get("user", ""),
+            _seconds(given, "since", 0),
+            _seconds(given, "until", 1 << 33),
         )
+
+    def takes(self, listed: catalogue.Listed, body: record.Body) -> bool:
+        """Whether a job is one of those that are asked for."""
+        if self.operations and body.request.operation not in self.operations:
+            return False
+        if self.path and not paths.is_within(body.request.source, self.path):
+            return False
+        return self.since <= listed.created < self.until
 
 
 def job(service: Service, user: str, job_id: str) -> dict[str, Any]:
@@ -56,11 +75,12 @@ def job(service: Service, user: str, job_id: str) -> dict[str, Any]:
 
 
 def jobs(service: Service, user: str, wanted: Filter) -> dict[str, Any]:
-    """A page of the user's jobs from the newest, and the cursor of the next page."""
-    collection = record.collection(service.zone.ledger, user)
+    """A page of jobs from the newest, and the cursor of the next page; the zone decides what the user may see."""
+    owner = _owner(service, wanted.user or user)
+    collection = record.collection(service.zone.ledger, owner)
 
     def look(session: iRODSSession) -> dict[str, Any]:
-        page, more = _page(_bodies(service, session, user, wanted), wanted.limit)
+        page, more = _page(_bodies(service, session, owner, wanted), wanted.limit)
         statuses = catalogue.statuses_of(session, collection, [body.id for _, body in page])
         shown = [record.public(body, statuses[body.id]) for _, body in page if body.id in statuses]
         last = page[-1][0] if more and page else None
@@ -110,8 +130,10 @@ def _bodies(
 ) -> Iterator[tuple[catalogue.Listed, record.Body]]:
     collection = record.collection(service.zone.ledger, user)
     for listed in catalogue.newest_first(session, collection, wanted.states, wanted.before):
+        if listed.created < wanted.since:
+            return  # the newest come first
         body = _body(service, session, user, listed.job_id)
-        if not wanted.operations or body.request.operation in wanted.operations:
+        if wanted.takes(listed, body):
             yield listed, body
 
 
@@ -148,6 +170,23 @@ def _before(cursor: str) -> tuple[int, str] | None:
     return created, job_id
 
 
+def _owner(service: Service, user: str) -> str:
+    try:
+        return service.zone.full_name(user)
+    except LoginRefused:
+        raise _bad("user", "this is not a user's name", "give name#zone") from None
+
+
+def _seconds(given: dict[str, str], name: str, default: int) -> int:
+    """A time of the query in seconds since 1970."""
+    if name not in given:
+        return default
+    try:
+        return int(datetime.strptime(given[name], model.TIME_FORMAT).replace(tzinfo=UTC).timestamp())
+    except ValueError:
+        raise _bad(name, f"{name} is not a time", "give UTC as 2026-11-22T12:00:00Z") from None
+
+
 def _limit(text: str) -> int:
     if not text:
         return PAGE
@@ -157,7 +196,7 @@ def _limit(text: str) -> int:
 
 
 def _words(given: dict[str, str], name: str, known: frozenset[str]) -> frozenset[str]:
-    words = frozenset(word for word in given.get(name, "").split(",") if word)
+    words = frozenset(given[name].split(",") if name in given else ())
     if words - known:
         raise _bad(
             name, f"unknown {name} {ascii(sorted(words - known)[0])[:80]}", f"known are {', '.join(sorted(known))}"

@@ -32,6 +32,11 @@ class Service:
     bodies: Recent[Body] = field(default_factory=lambda: Recent(_BODIES, _BODY_SECONDS))
 
 
+def view_of_request() -> object:
+    """The function that answers the present request; None if there is none."""
+    return current_app.view_functions.get(request.endpoint or "")
+
+
 def service() -> Service:
     """The service of the present application."""
     return cast(Service, current_app.extensions[EXTENSION])
@@ -39,7 +44,7 @@ def service() -> Service:
 
 def require_caller() -> None:
     """Before a request: who is asking; raises Problem 401."""
-    g.user = service().callers.user(request.authorization)
+    g.user = service().callers.user(request.authorization, request.remote_addr or "")
 
 
 def caller() -> str:

@@ -55,6 +55,9 @@ REQUEST: dict[str, Schema] = {
     "existing": _one_of(methods.EXISTING, "what to do with a target that exists"),
     "original": _one_of(methods.ORIGINAL, "what becomes of the source after the result was verified"),
     "objects": {"type": "array", "items": _TEXT, "description": "only these objects below source (relative paths)"},
+    "pack": {"type": "boolean", "description": "a collection becomes one tar, or such an object a collection again"},
+    "priority": {"type": "integer", "minimum": 0, "maximum": 9, "description": "9 is first; 0: the zone's default"},
+    "deadline": {"type": "string", "description": "UTC as 2026-11-22T12:00:00Z: not done by then, the job fails"},
     "idempotency_key": {"type": "string", "maxLength": 255, "description": "the same key is the same job"},
 }
 
@@ -87,6 +90,8 @@ JOB: dict[str, Schema] = {
     "key": {"type": "string", "description": "the key's name"},
     "existing": _one_of(methods.EXISTING, "what to do with a target that exists"),
     "original": _one_of(methods.ORIGINAL, "what becomes of the source"),
+    "priority": {"type": ["integer", "null"], "description": "in the delay queue; null: the zone's default"},
+    "deadline": {"type": ["string", "null"], "description": "UTC; null: none"},
     "user": {"type": "string", "description": "name#zone"},
     "door": _one_of(methods.DOORS, "how it was asked for"),
     "state": _one_of(states.TRANSITIONS, f"final are {', '.join(sorted(states.FINAL))}"),
@@ -115,6 +120,45 @@ READY: dict[str, Schema] = {
     "missing": {"type": "array", "items": _closed({"what": _TEXT, "why": _TEXT})},
 }
 
+_RIGHTS: Schema = {"type": "array", "items": {"type": "string", "enum": ["seal", "open", "manage"]}, "minItems": 1}
+_WHO: Schema = {"type": "string", "description": "user or group as name#zone; everybody is public#<zone>"}
+_PLACE: Schema = {"type": "string", "description": "the rights hold in this collection; empty or left out: everywhere"}
+
+KEY_VERSION: dict[str, Schema] = {
+    "number": {"type": "integer", "minimum": 1},
+    "status": _one_of(("enabled", "disabled", "condemned", "destroyed"), "condemned: destroyed at destroy_at"),
+    "created": _TEXT,
+    "primary": {"type": "boolean", "description": "the version that seals"},
+    "destroy_at": {"type": "string", "description": "UTC, or empty"},
+}
+
+KEY_SCHEMAS: dict[str, Schema] = {
+    "Key": _closed(
+        {
+            "name": _TEXT,
+            "owner": {"type": "string", "description": "name#zone of who may do everything with it, or empty"},
+            "grants": {"type": "array", "items": _closed({"who": _WHO, "may": _RIGHTS, "collection": _PLACE})},
+            "versions": {"type": "array", "items": _closed(KEY_VERSION)},
+        }
+    ),
+    "ShareRequest": _closed(
+        {"path": {"type": "string", "description": _PATH}, "reader": {"type": "string", "description": "public key"}}
+    ),
+    "Share": _closed(
+        {
+            "path": _TEXT,
+            "method": _TEXT,
+            "replaces": {"type": "integer", "description": "bytes at the object's start that the header replaces"},
+            "header": {"type": "string", "description": "Crypt4GH header in base64"},
+        }
+    ),
+    "Keys": _closed({"keys": {"type": "array", "items": ref("Key")}}),
+    "KeyCreate": _closed({"name": _TEXT, "owner": _WHO}, ("owner",)),
+    "KeyGrant": _closed({"who": _WHO, "rights": _RIGHTS, "collection": _PLACE}, ("collection",)),
+    "KeyRevoke": _closed({"who": _WHO, "rights": _RIGHTS}, ("rights",)),
+    "KeyVersion": _closed({"version": {"type": "integer", "minimum": 1, "description": "default: all"}}, ("version",)),
+}
+
 SCHEMAS: dict[str, Schema] = {
     "JobRequest": _closed(REQUEST, tuple(name for name in REQUEST if name not in ("operation", "source"))),
     "Job": _closed(JOB),
@@ -123,7 +167,11 @@ SCHEMAS: dict[str, Schema] = {
     "Transition": _closed(dict.fromkeys(("number", "state", "time", "actor"), _TEXT)),
     "Problem": _closed(PROBLEM, ("object", "offset")),
     "JobPage": _closed({"jobs": {"type": "array", "items": ref("Job")}, "next": {"type": ["string", "null"]}}),
+    "Plan": {"type": "object", "description": "objects, bytes, what would be refused; see docs/jobs.md"},
+    "Policy": {"type": "object", "description": "what is done to data that is put there; see docs/jobs.md"},
+    "Systems": _closed({"systems": {"type": "array", "items": _closed({"name": _TEXT, "collection": _TEXT})}}),
     "Methods": {"type": "object", "description": "operations, compressions and encryptions by name"},
     "Health": _closed({"alive": {"const": True}, "version": _TEXT}),
     "Ready": _closed(READY),
+    **KEY_SCHEMAS,
 }

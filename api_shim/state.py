@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Callable
 from importlib.metadata import PackageNotFoundError, version
 
@@ -14,7 +15,9 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from api_shim.service import Service, service
 from python_rules.jobs.errors import JobError
+from workers.tasks import BEAT
 
+_BEATS_MISSED, _SHORTEST_SILENCE = 5, 20.0
 blueprint = APIBlueprint("state", __name__, tag="service")
 
 
@@ -28,7 +31,7 @@ def health() -> Response:
 @blueprint.get("/ready")
 @blueprint.doc(operation_id="ready")
 def ready() -> Response:
-    """Tell whether the zone, the queue and the result database answer."""
+    """Tell whether the zone, the queue, the result database and a worker are there."""
     reasons = [(what, check(service())) for what, check in CHECKS.items()]
     missing = [{"what": what, "why": why} for what, why in reasons if why]
     return _json({"ready": not missing, "missing": missing}, 503 if missing else 200)
@@ -67,7 +70,27 @@ def _results(shared: Service) -> str:
     return ""
 
 
-CHECKS: dict[str, Callable[[Service], str]] = {"zone": _zone, "queue": _queue, "results": _results}
+def _worker(shared: Service) -> str:
+    """A worker shows that it lives at every watch round."""
+    every = shared.settings.celery.watch_seconds
+    if not every:
+        return ""
+    try:
+        row = shared.celery.rows.find(BEAT)
+    except (SQLAlchemyError, OSError):
+        return ""  # that the database is away is told already
+    silent = time.time() - row.content["at"] if row else None
+    if silent is None or silent > max(_BEATS_MISSED * every, _SHORTEST_SILENCE):
+        return "no worker has been at work" + (f" for {silent:.0f} s" if silent else "")
+    return ""
+
+
+CHECKS: dict[str, Callable[[Service], str]] = {
+    "zone": _zone,
+    "queue": _queue,
+    "results": _results,
+    "worker": _worker,
+}
 
 
 def _json(value: object, status: int) -> Response:

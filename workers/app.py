@@ -27,7 +27,7 @@ class SluiceCelery(Celery):
         self.sluice = settings
         self.zone = zone
         self.conf.update(_configuration(settings))
-        self.rows = Rows(self)
+        self.rows = Rows(self, settings.results_url)
 
 
 def make_app(settings: Settings) -> SluiceCelery:

@@ -8,7 +8,7 @@ from itertools import groupby
 from typing import Any, NamedTuple
 
 from irods.column import In, Like
-from irods.models import Collection, DataObject, DataObjectMeta
+from irods.models import Collection, CollectionMeta, DataObject, DataObjectMeta
 from irods.session import iRODSSession
 
 from python_rules.jobs import record
@@ -69,6 +69,12 @@ def active(session: iRODSSession, ledger: str, states: Iterable[str]) -> dict[st
         In(DataObjectMeta.value, sorted(states)),
     )
     return {_job_id(row): (_user(row), row[DataObjectMeta.value]) for row in query}
+
+
+def told(session: iRODSSession, collection: str, attribute: str) -> list[str]:
+    """The values of a collection's AVU."""
+    query = session.query(CollectionMeta.value).filter(Collection.name == collection, CollectionMeta.name == attribute)
+    return [row[CollectionMeta.value] for row in query]
 
 
 def body_of(session: iRODSSession, ledger: str, user: str, job_id: str) -> record.Body:

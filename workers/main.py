@@ -12,13 +12,11 @@ from celery.signals import setup_logging, worker_ready, worker_shutting_down
 from kombu.exceptions import OperationalError
 
 from python_rules.jobs.errors import JobError
+from workers import logs, metrics, webhooks
 from workers.app import SluiceCelery, make_app
 from workers.settings import load
 from workers.tasks import WATCH
 
-LOG_FORMAT = "%(asctime)s %(levelname)s %(threadName)s %(name)s: %(message)s"
-# They log packets and return values at lower levels; ours name the job and the outcome.
-QUIET = ("irods", "celery.app.trace", "celery.worker.strategy", "sqlalchemy", "kombu", "amqp")
 log = logging.getLogger(__name__)
 
 
@@ -46,23 +44,19 @@ class Clock(threading.Thread):
 def main(arguments: list[str] | None = None) -> int:
     """Run until SIGTERM (finishes what it has begun); exit status 2 for wrong settings."""
     options = _parser().parse_args(arguments)
-    set_up_logging(options.log_level)
+    logs.set_up(options.log_level)
     try:
         app = make_app(load(options.config))
+        if app.sluice.webhooks.urls:
+            webhooks.secret(app.sluice.webhooks)
     except JobError as error:
         print(f"sluice-worker: {error.text}; {error.remedy}", file=sys.stderr)
         return 2
     setup_logging.connect(_keep_our_logging)
     _start_clock_with(app)
+    metrics.serve(app.sluice.celery.metrics_port, "127.0.0.1")
     quiet_boot = ["--without-gossip", "--without-mingle", "--without-heartbeat"]
     return int(app.worker_main(["worker", "--loglevel", options.log_level, *quiet_boot]) or 0)
-
-
-def set_up_logging(level: str) -> None:
-    """Log lines on stderr; the libraries that show payloads only speak up when something is wrong."""
-    logging.basicConfig(level=level.upper(), format=LOG_FORMAT, stream=sys.stderr)
-    for name in QUIET:
-        logging.getLogger(name).setLevel(logging.WARNING)
 
 
 def _start_clock_with(app: SluiceCelery) -> None:

@@ -7,18 +7,26 @@
     REVOKED    it was cancelled
 
 So any Celery program can wait for a job with ``AsyncResult(job id)``. The catalogue remains the truth: a row only
-bridges the time until the zone has the job, and carries news.
+bridges the time until the zone has the job, and carries news. The rows are Celery's own table, written here with
+connections that are kept and with commits that are shared: Celery's backend opens one of each for every result.
 """
 
 from __future__ import annotations
 
+import json
 import time
+from datetime import UTC, datetime
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+import sqlalchemy
 from celery import states as celery_states
-from celery.backends.database import DatabaseBackend
+from celery.backends.database.models import Task as TaskRow
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.engine import Engine, make_url
 
 from python_rules.jobs import states
+from workers.commit import GroupCommit
 
 if TYPE_CHECKING:
     from celery import Celery
@@ -32,6 +40,9 @@ ENDED: dict[str, str] = {
     states.CANCELLED: celery_states.REVOKED,
     REFUSED: celery_states.FAILURE,
 }
+_INSERTS: dict[str, Any] = {"sqlite": sqlite.insert, "postgresql": postgresql.insert}
+_TABLE = TaskRow.__table__
+_INDEX = "sluice_status"  # watch rounds look for the rows in a state
 
 
 class JobEnded(Exception):
@@ -46,67 +57,112 @@ class Row(NamedTuple):
     user: str
     content: dict[str, Any]
 
+    @property
+    def is_owed(self) -> bool:
+        """Whether the zone has yet to answer for it."""
+        return self.state == ACCEPTED
+
+    @property
+    def is_refused(self) -> bool:
+        """Whether the zone made no job of it."""
+        return self.content.get("state") == REFUSED
+
 
 class Rows:
     """The rows of one application's result backend."""
 
-    def __init__(self, app: Celery) -> None:
+    def __init__(self, app: Celery, url: str) -> None:
         self._app = app
+        self._url = url.removeprefix("db+")
+        self._commits: GroupCommit[dict[str, Any]] = GroupCommit(self._write)
 
     def accept(self, job_id: str, user: str, request: str, submitted: str) -> None:
-        """Owe a request to the zone; durable when it returns. What the zone has already is left as it is."""
-        row = self.find(job_id)
-        if row and row.state != ACCEPTED and row.content.get("state") != REFUSED:
-            return
+        """Owe a request to the zone, for the first time or after a refusal; durable when it returns."""
         content = {"user": user, "request": request, "submitted": submitted, "sent": time.time()}
         self._store(job_id, content, ACCEPTED)
+
+    def sent_again(self, row: Row) -> None:
+        """Remember that an owed request was sent just now."""
+        self._store(row.job_id, {**row.content, "sent": time.time()}, ACCEPTED)
 
     def refuse(self, job_id: str, user: str, error: dict[str, Any]) -> None:
         """Remember why the zone made no job; nothing if the zone has a job of this id all the same."""
         row = self.find(job_id)
-        if row and row.state == ACCEPTED:
+        if row and row.is_owed:
             self.show(job_id, {"user": user, "state": REFUSED, "error": error})
 
     def show(self, job_id: str, job: dict[str, Any]) -> None:
         """Remember a job as the zone showed it (at least user, state, error)."""
         ended = ENDED.get(job["state"], PROGRESS)
-        if ended in celery_states.EXCEPTION_STATES:
-            self._store(job_id, JobEnded(job["state"], job.get("error"), job["user"]), ended)
-        else:
-            self._store(job_id, job, ended)
+        failed = ended in celery_states.EXCEPTION_STATES
+        self._store(job_id, JobEnded(job["state"], job.get("error"), job["user"]) if failed else job, ended)
 
     def find(self, job_id: str) -> Row | None:
         """The row of a job; None if there is none."""
-        meta = self._app.backend.get_task_meta(job_id, cache=False)
-        if meta["status"] == celery_states.PENDING:
-            return None
-        content = meta["result"]
-        if isinstance(content, JobEnded):
-            content = dict(zip(("state", "error", "user"), content.args, strict=False))
-        return _row(job_id, meta["status"], content)
+        query = sqlalchemy.select(_TABLE.c.status, _TABLE.c.result).where(_TABLE.c.task_id == job_id)
+        with self._engine.connect() as connection:
+            found = connection.execute(query).first()
+        return _row(job_id, found.status, found.result) if found else None
 
     def owed(self, seconds: float) -> list[Row]:
         """Requests that were sent so many seconds ago and that the zone has not answered."""
         latest = time.time() - seconds
-        return [row for row in self._in_state(ACCEPTED) if row.content.get("sent", 0) <= latest]
+        return [row for row in self.in_state(ACCEPTED) if row.content.get("sent", 0) <= latest]
 
     def open(self) -> list[Row]:
         """The jobs that had not ended when they were last seen."""
-        return self._in_state(PROGRESS)
+        return self.in_state(PROGRESS)
+
+    def keep(self, row_id: str, content: dict[str, Any], state: str) -> None:
+        """Keep something that is no job under a state of its own."""
+        self._store(row_id, content, state)
+
+    def drop(self, row_id: str) -> None:
+        """Forget a row."""
+        with self._engine.begin() as connection:
+            connection.execute(sqlalchemy.delete(_TABLE).where(_TABLE.c.task_id == row_id))
+
+    def in_state(self, state: str) -> list[Row]:
+        """Every row in a state."""
+        query = sqlalchemy.select(_TABLE.c.task_id, _TABLE.c.result).where(_TABLE.c.status == state)
+        with self._engine.connect() as connection:
+            return [_row(job_id, state, content) for job_id, content in connection.execute(query)]
 
     def _store(self, job_id: str, content: Any, state: str) -> None:
-        self._app.backend.store_result(job_id, content, state)
-
-    def _in_state(self, state: str) -> list[Row]:
         backend = self._app.backend
-        if not isinstance(backend, DatabaseBackend):
-            return []  # the others cannot be searched
-        kind = backend.task_cls
-        with backend.ResultSession() as session:
-            found = session.query(kind.task_id, kind.result).filter(kind.status == state).all()
-        return [_row(job_id, state, backend.decode(content)) for job_id, content in found]
+        result = backend.encode(backend.encode_result(content, state)).encode("utf-8")
+        done = datetime.now(UTC).replace(tzinfo=None)
+        self._commits.put({"task_id": job_id, "status": state, "result": result, "date_done": done})
+
+    def _write(self, rows: list[dict[str, Any]]) -> None:
+        insert = _INSERTS[self._engine.dialect.name](_TABLE)
+        changed = {name: insert.excluded[name] for name in ("status", "result", "date_done")}
+        last_of_each = list({row["task_id"]: row for row in rows}.values())
+        with self._engine.begin() as connection:
+            connection.execute(insert.on_conflict_do_update(index_elements=["task_id"], set_=changed), last_of_each)
+
+    @cached_property
+    def _engine(self) -> Engine:
+        url = make_url(self._url)
+        local = url.get_backend_name() == "sqlite"
+        waits = {"timeout": 30} if local else {"connect_timeout": 3}
+        engine = sqlalchemy.create_engine(url, connect_args=waits, pool_size=16, max_overflow=48, pool_pre_ping=not local)
+        try:
+            _make_table(engine)
+        except sqlalchemy.exc.DBAPIError:  # another process makes it at the same moment: then it is there now
+            _make_table(engine)
+        return engine
 
 
-def _row(job_id: str, state: str, content: Any) -> Row:
-    content = content if isinstance(content, dict) else {}
+def _make_table(engine: Engine) -> None:
+    _TABLE.metadata.create_all(engine, tables=[_TABLE])
+    if not any(index["name"] == _INDEX for index in sqlalchemy.inspect(engine).get_indexes(_TABLE.name)):
+        with engine.begin() as connection:
+            connection.execute(sqlalchemy.text(f"CREATE INDEX {_INDEX} ON {_TABLE.name} (status)"))
+
+
+def _row(job_id: str, state: str, payload: bytes) -> Row:
+    content = json.loads(payload)
+    if state in celery_states.EXCEPTION_STATES:
+        content = dict(zip(("state", "error", "user"), content["exc_message"], strict=False))
     return Row(job_id, state, str(content.get("user", "")), content)

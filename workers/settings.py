@@ -1,7 +1,8 @@
 """``shim.json``: the settings of the shim and the workers, checked when a program starts.
 
-    zone    which zone, as whom          celery  broker, results, queue
-    http    address, waits, limits       lexis   the systems that LEXIS requests may name
+    zone    which zone, as whom          celery    broker, results, queue
+    http    address, waits, limits       lexis     the systems that LEXIS requests may name
+    oidc    whose bearer tokens count    webhooks  who is told when a job ends
 
 The dataclasses are the one table: the check, the JSON schema and the documentation are made from them.
 """
@@ -50,6 +51,7 @@ class CelerySettings:
     poll_seconds: float = _key("how often a broker-less worker looks for messages", 0.05)
     watch_seconds: float = _key("how often all active jobs are watched; 0: never", 2.0)
     resend_seconds: float = _key("a request that no worker has answered for so long is sent again", 60.0)
+    metrics_port: int = _key("port of the worker for Prometheus, on 127.0.0.1; 0: none", 0)
 
 
 @dataclass(frozen=True)
@@ -62,6 +64,12 @@ class HttpSettings:
     wait_seconds: float = _key("how long a request waits for the zone before it is answered 202", 15.0)
     body_limit: int = _key("largest request body in bytes", 128 * 1024)
     login_cache_seconds: float = _key("how long a checked login is remembered (as a keyed hash)", 60.0)
+    login_failures: int = _key("wrong passwords of one user from one address before the brake; ten times that in all", 10)
+    login_pause_seconds: float = _key("how long it takes until so many more may be tried", 300.0)
+    rate_per_second: float = _key("requests of one user in a second, in the long run; 0: any number", 100.0)
+    rate_burst: int = _key("requests of one user at once", 400)
+    trusted_proxy: str = _key("address of the reverse proxy whose X-Forwarded-For counts; empty: none", "")
+    metrics_port: int = _key("port for Prometheus on the same address; 0: none", 0)
     events_seconds: float = _key("how often an event stream looks at its job", 1.0)
     events_limit: int = _key("event streams at the same time; each takes a thread", 16)
 
@@ -80,6 +88,34 @@ class LexisSettings:
 
 
 @dataclass(frozen=True)
+class OidcSettings:
+    """Bearer tokens of an OpenID provider."""
+
+    issuer: str = _key("the provider's issuer URL, exactly as tokens name it; empty: no tokens are accepted", "")
+    audience: str = _key("what a token must name as its audience", "sluice")
+    algorithms: str = _key("signature algorithms that are accepted, with spaces between them", "RS256 ES256 EdDSA")
+    user_claim: str = _key("the claim that names the user; email counts only with email_verified", "preferred_username")
+    users: dict[str, str] = field(
+        default_factory=dict, metadata={"means": "iRODS user (name or name#zone) by the claim's value"}
+    )
+    unmapped: str = _key("what other values do: 'refuse', or 'same' if the claim is the iRODS user's name", "refuse")
+    keys_url: str = _key("where the provider's keys lie; default: as its discovery document says, on its own host", "")
+    keys_seconds: float = _key("how long its keys are kept", 600.0)
+    refresh_seconds: float = _key("an unknown key is asked for at most so often", 10.0)
+    leeway_seconds: float = _key("how far the clocks may differ", 30.0)
+
+
+@dataclass(frozen=True)
+class WebhookSettings:
+    """Who is told when a job ends."""
+
+    urls: dict[str, str] = field(default_factory=dict, metadata={"means": "address to post to, by a name for it"})
+    secret_file: str = _key("file with the secret that signs (at least 24 characters); needed if there are urls", "")
+    attempts: int = _key("how often a delivery is tried, with pauses that double", 12)
+    first_pause_seconds: float = _key("the first pause", 5.0)
+
+
+@dataclass(frozen=True)
 class Settings:
     """All settings; ``path`` is the file that they came from."""
 
@@ -87,6 +123,8 @@ class Settings:
     celery: CelerySettings
     http: HttpSettings
     lexis: LexisSettings
+    oidc: OidcSettings
+    webhooks: WebhookSettings
     path: str
 
     @property
@@ -100,6 +138,8 @@ PARTS: dict[str, type[Any]] = {
     "celery": CelerySettings,
     "http": HttpSettings,
     "lexis": LexisSettings,
+    "oidc": OidcSettings,
+    "webhooks": WebhookSettings,
 }
 
 

@@ -68,6 +68,7 @@ class Zone:
         self._settings = settings
         self._environment = _environment(settings.environment)
         self.name: str = self._environment["irods_zone_name"]
+        self.service_user = f"{self._environment['irods_user_name']}#{self.name}"
         self.ledger = settings.ledger.rstrip("/") or f"/{self.name}/sluice"
         self._pool: SessionPool | None = None
         self._pool_owner = 0

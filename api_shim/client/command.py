@@ -8,7 +8,9 @@ from __future__ import annotations
 import itertools
 import os
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from importlib.metadata import EntryPoint, entry_points
 from typing import Annotated
 
 import typer
@@ -144,6 +146,24 @@ def methods(context: typer.Context) -> None:
     """Show the operations and methods that the zone knows."""
     found = _options(context).client.methods()
     show.as_json(found) if _options(context).json else out.print_json(data=found)
+
+
+def _plugged(found: EntryPoint) -> Callable[[typer.Context], None]:
+    def run(context: typer.Context) -> None:
+        raise typer.Exit(found.load()([found.name, *context.args]))
+
+    return run
+
+
+def _add_plugged() -> None:
+    """Commands that other installed parts bring, such as the engine's ``open`` and ``seal``: loaded when used."""
+    passed_on = {"ignore_unknown_options": True, "allow_extra_args": True, "help_option_names": []}
+    for found in entry_points(group="sluice.commands"):
+        about = "files on this machine; see: sluice " + found.name + " --help"
+        app.command(found.name, help=about, context_settings=passed_on)(_plugged(found))
+
+
+_add_plugged()
 
 
 def main() -> None:

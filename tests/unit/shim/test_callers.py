@@ -11,9 +11,12 @@ from werkzeug.datastructures import Authorization
 from api_shim.callers import Callers
 from api_shim.problems import Problem
 from tests.unit.shim.conftest import basic, login
+from api_shim.tokens import Tokens
 from workers.app import SluiceCelery
+from workers.settings import HttpSettings, OidcSettings
 from workers.zone import LoginRefused
 
+HTTP, NO_TOKENS = HttpSettings(), Tokens(OidcSettings())
 PATH = "/api/v1/jobs/not-a-job"
 
 
@@ -54,7 +57,7 @@ def test_a_login_is_asked_once_and_remembered_without_the_password(celery: Sluic
         asked.append(user)
         login(user, password)
 
-    callers = Callers(celery.zone.full_name, counting, 60.0, "tempZone")
+    callers = Callers(celery.zone.full_name, counting, HTTP, NO_TOKENS, "tempZone")
     good = Authorization("basic", {"username": "alice", "password": "secret of alice"})
     for _ in range(3):
         assert callers.user(good) == "alice#tempZone"
@@ -69,7 +72,8 @@ def test_a_login_is_asked_once_and_remembered_without_the_password(celery: Sluic
 def test_a_remembered_login_grows_old(celery: SluiceCelery) -> None:
     """After the time of the setting the zone is asked again."""
     asked: list[str] = []
-    callers = Callers(celery.zone.full_name, lambda user, _: asked.append(user), 0.0, "tempZone")
+    forgetful = HttpSettings(login_cache_seconds=0.0)
+    callers = Callers(celery.zone.full_name, lambda user, _: asked.append(user), forgetful, NO_TOKENS, "tempZone")
 
     for _ in range(2):
         callers.user(Authorization("basic", {"username": "alice", "password": "x"}))
@@ -82,3 +86,57 @@ def test_impossible_passwords_do_not_reach_the_zone(celery: SluiceCelery, passwo
     """They are refused before a connection is made: the zone of this test is away."""
     with pytest.raises(LoginRefused):
         celery.zone.login("alice#tempZone", password)
+
+
+def guesses(callers: Callers, user: str, address: str, tries: int) -> list[int]:
+    """The statuses of so many wrong passwords."""
+    return [_status(callers, user, f"wrong {number}", address) for number in range(tries)]
+
+
+def _status(callers: Callers, user: str, password: str, address: str) -> int:
+    try:
+        callers.user(Authorization("basic", {"username": user, "password": password}), address)
+    except Problem as problem:
+        return problem.status
+    return 200
+
+
+def test_guessing_is_slowed_down(celery: SluiceCelery) -> None:
+    """After some wrong passwords the zone is not asked; another address, and who is known already, still get in."""
+    asked: list[str] = []
+
+    def counting(user: str, password: str) -> None:
+        asked.append(password)
+        login(user, password)
+
+    callers = Callers(celery.zone.full_name, counting, HttpSettings(login_failures=5), NO_TOKENS, "tempZone")
+    assert _status(callers, "bob", "secret of bob", "10.0.0.1") == 200
+
+    assert guesses(callers, "alice", "10.0.0.1", 8) == [401] * 5 + [429] * 3
+    assert asked == ["secret of bob"] + [f"wrong {number}" for number in range(5)]
+    assert _status(callers, "alice", "secret of alice", "10.0.0.1") == 429
+    assert _status(callers, "alice", "secret of alice", "10.0.0.2") == 200
+    assert _status(callers, "bob", "secret of bob", "10.0.0.1") == 200
+
+
+def test_one_address_cannot_try_many_users(celery: SluiceCelery) -> None:
+    """Ten times the failures of one user, and the address waits, whomever it tries."""
+    callers = Callers(celery.zone.full_name, login, HttpSettings(login_failures=2), NO_TOKENS, "tempZone")
+
+    statuses = [_status(callers, f"user{number}", "x", "10.0.0.1") for number in range(25)]
+
+    assert statuses == [401] * 20 + [429] * 5
+
+
+def test_a_user_who_asks_too_often_waits(celery: SluiceCelery) -> None:
+    """429 with Retry-After; another user is not concerned."""
+    limited = HttpSettings(rate_per_second=0.5, rate_burst=3)
+    callers = Callers(celery.zone.full_name, login, limited, NO_TOKENS, "tempZone")
+
+    statuses = [_status(callers, "alice", "secret of alice", "") for _ in range(5)]
+
+    assert statuses == [200] * 3 + [429] * 2
+    assert _status(callers, "bob", "secret of bob", "") == 200
+    with pytest.raises(Problem) as caught:
+        callers.user(Authorization("basic", {"username": "alice", "password": "secret of alice"}))
+    assert caught.value.headers["Retry-After"] == "2"

@@ -87,11 +87,10 @@ def test_a_message_appears_whole(client: FlaskClient, settings: Settings) -> Non
 
 
 def test_what_the_zone_has_is_not_owed_again(celery: SluiceCelery) -> None:
-    """A repeated accept or a late refusal leaves the row of a running job alone."""
+    """A late refusal leaves the row of a running job alone."""
     celery.rows.accept("running", "alice#tempZone", "{}", "")
     celery.rows.show("running", {"state": "running", "user": "alice#tempZone"})
 
-    celery.rows.accept("running", "alice#tempZone", "{}", "")
     celery.rows.refuse("running", "alice#tempZone", ERROR)
 
     row = celery.rows.find("running")

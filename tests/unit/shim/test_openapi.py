@@ -69,11 +69,11 @@ def test_problems_have_the_shape_that_is_described(client: FlaskClient, spec: di
 
 
 def test_readiness_names_what_is_missing(client: FlaskClient) -> None:
-    """The zone of these tests is away; the spool and the database are there."""
+    """The zone of these tests is away, and no worker runs; the spool and the database are there."""
     answer = client.get("/ready")
 
     assert answer.status_code == 503
-    assert [row["what"] for row in answer.get_json()["missing"]] == ["zone"]
+    assert [row["what"] for row in answer.get_json()["missing"]] == ["zone", "worker"]
     assert client.get("/health").get_json()["alive"] is True
 
 

@@ -1,0 +1,109 @@
+"""LEXIS v0.2 as a table: its routes, what they require, and the texts that orchestrators compare literally.
+
+A zone that cannot do an operation takes the request as LEXIS does, and the first poll tells that it failed; what
+LEXIS answers at once is refused in LEXIS's own form of an error.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+from api_shim import lexis_data
+
+# Where the same calls are found: the service itself, its internal gateway, the portal.
+PREFIXES = {"service": "", "gateway": "/api/v0.1.1", "portal": "/api/v0.2/dataset"}
+
+PENDING = "Task still in the queue, or task does not exist"
+RUNNING = "In progress"
+FAILED = "Task Failed, reason: "
+
+
+class Job(NamedTuple):
+    """A LEXIS operation that is a job of ours: our name for it, the text when done, the ending of its target's name."""
+
+    ours: str
+    done: str
+    word: str
+
+
+JOBS: dict[str, Job] = {
+    "encrypt": Job("encrypt", "Encryption completed", "encrypted"),
+    "decrypt": Job("decrypt", "Decryption completed", "decrypted"),
+    "compress": Job("compress", "Compression completed", "compressed"),
+    "decompress": Job("decompress", "Decompression completed", "decompressed"),
+    "compress_encrypt": Job("compress_encrypt", "Compression and Encryption completed", "compressed_encrypted"),
+    "decrypt_decompress": Job(
+        "decrypt_decompress", "Decryption and Decompression completed", "decrypted_decompressed"
+    ),
+}
+DONE = {row.ours: row.done for row in JOBS.values()}
+# What the shim looks up itself, as the user, when it is asked for; a poll hands it over.
+LOOKS = {"data size": lexis_data.size}
+
+Also = Callable[[dict[str, Any], dict[str, str]], tuple[str, ...]]
+
+
+class Route(NamedTuple):
+    """A row of LEXIS's interface."""
+
+    methods: tuple[str, ...]
+    path: str
+    kind: str  # what answers: a key of ``lexis._KINDS``
+    operation: str = ""
+    required: tuple[str, ...] = ()
+    also: Also | None = None  # what else is required, by what was given
+    words: dict[str, tuple[str, ...]] = {}  # noqa: RUF012 - members that take only these words
+    open: bool = False  # without credentials
+
+
+_SOURCE, _TARGET = ("source_system", "source_path"), ("target_system", "target_path")
+_YES_NO = {"encryption": ("yes", "no"), "compression": ("yes", "no")}
+_POST, _GET = ("POST",), ("GET",)
+
+
+def _stage(given: dict[str, Any], systems: dict[str, str]) -> tuple[str, ...]:
+    """Data that comes into iRODS needs metadata; a system that is not one of ours is an HPC system to LEXIS."""
+    ends = [given.get("source_system"), given.get("target_system")]
+    if any(end not in systems for end in ends):
+        return ("task_id", "job_id", "heappe_url")
+    return ("metadata",)
+
+
+def _crypto(operation: str) -> Route:
+    project = ("project",) if "crypt" in operation else ()
+    return Route(_POST, f"/encryption/{operation}", "job", operation, (*_SOURCE, *project))
+
+
+ROUTES: tuple[Route, ...] = (
+    *(_crypto(operation) for operation in JOBS),
+    *(Route(_GET, f"/encryption/{operation}/<request_id>", "poll", operation) for operation in JOBS),
+    Route(_POST, "/staging/stage", "unknown", "stage", (*_SOURCE, *_TARGET, "encryption", "compression"), _stage, _YES_NO),
+    Route(_GET, "/staging/stage/<request_id>", "poll"),
+    Route(("DELETE", "POST"), "/staging/delete", "unknown", "delete", _TARGET),
+    Route(_GET, "/staging/delete/<request_id>", "poll"),
+    Route(_GET, "/staging/info", "info", open=True),
+    Route(_POST, "/staging/replicate", "unknown", "replicate", (*_SOURCE, "target_system")),
+    Route(_GET, "/staging/replicate/<request_id>", "poll"),
+    Route(_POST, "/staging/replication/status", "now", "replication status", _TARGET),
+    Route(_POST, "/staging/pid/assign", "unknown", "pid assign", _SOURCE),
+    Route(_GET, "/staging/pid/<request_id>", "poll"),
+    Route(_POST, "/staging/data/size", "look up", "data size", _TARGET),
+    Route(_GET, "/staging/data/size/<request_id>", "poll"),
+    Route(_POST, "/staging/data/flags", "now", "data flags", _TARGET),
+    Route(_POST, "/staging/duplicate", "unknown", "duplicate", _SOURCE),
+    Route(_GET, "/staging/duplicate/<request_id>", "poll"),
+    Route(_POST, "/staging/download", "refuse", "download", _SOURCE),
+    Route(_POST, "/compress/zip", "unknown", "zip", (*_SOURCE, "size")),
+    Route(_GET, "/compress/zip/<request_id>", "poll"),
+    Route(_POST, "/cloud/<any(add,remove):action>/<ip>", "refuse", "export to a cloud"),
+    Route(_GET, "/cloud/<any(add,remove):action>/<ip>", "refuse", "export to a cloud"),
+    Route(_POST, "/ssh/sshfsexport", "refuse", "sshfs export", ("host", "pubkey", "path")),
+    Route(("DELETE",), "/ssh/sshfsexport", "refuse", "sshfs export", ("user", "path")),
+)
+
+
+def paths(route: Route, prefix: str) -> list[str]:
+    """Where a route lies under a prefix; the portal leaves ``staging`` out of its own paths, and takes both."""
+    short = route.path.removeprefix("/staging")
+    return [route.path, short] if prefix == "portal" and short != route.path else [route.path]

@@ -1,0 +1,206 @@
+"""LEXIS v0.2, every route: this table is the interface's documentation (encryption has test_lexis.py to itself).
+
+Each route is found under three prefixes: none (the service), /api/v0.1.1 (the gateway), /api/v0.2/dataset (the
+portal, which leaves /staging out). A submit answers 201 {"request_id": ...}; a poll answers 200 {"status": ...}.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+
+from api_shim import lexis_table
+from api_shim.app import create_app
+from tests.unit.shim.conftest import basic, login
+from workers import settings as settings_module
+from workers.app import make_app
+
+PREFIXES = ["", "/api/v0.1.1", "/api/v0.2/dataset"]
+PENDING = "Task still in the queue, or task does not exist"
+FAILED = "Task Failed, reason: "
+
+SOURCE = {"source_system": "it4i", "source_path": "project/proj1/abc"}
+TARGET = {"target_system": "lrz", "target_path": "project/proj1/abc"}
+FLAGS = {"encryption": "no", "compression": "no"}
+HPC = {"task_id": "1", "job_id": "2", "heappe_url": "https://heappe"}
+METADATA = {"metadata": {"title": "t"}}
+
+# method, path, the members that are required, where it is polled
+SUBMITS: list[tuple[str, str, dict[str, Any], str]] = [
+    ("POST", "/staging/stage", {**SOURCE, **TARGET, **FLAGS, **METADATA}, "/staging/stage"),
+    ("POST", "/staging/stage", {**SOURCE, **TARGET, **FLAGS, **HPC, "target_system": "hpc"}, "/staging/stage"),
+    ("DELETE", "/staging/delete", TARGET, "/staging/delete"),
+    ("POST", "/staging/delete", TARGET, "/staging/delete"),
+    ("POST", "/staging/replicate", {**SOURCE, "target_system": "lrz"}, "/staging/replicate"),
+    ("POST", "/staging/pid/assign", SOURCE, "/staging/pid"),
+    ("POST", "/staging/duplicate", SOURCE, "/staging/duplicate"),
+    ("POST", "/compress/zip", {**SOURCE, "size": 100}, "/compress/zip"),
+]
+# method, path, the members that are required: LEXIS answers at once
+AT_ONCE: list[tuple[str, str, dict[str, Any]]] = [
+    ("POST", "/staging/replication/status", TARGET),
+    ("POST", "/staging/data/flags", TARGET),
+    ("POST", "/staging/data/size", TARGET),
+    ("POST", "/staging/download", SOURCE),
+    ("POST", "/ssh/sshfsexport", {"host": "h", "pubkey": "k", "path": "p"}),
+    ("DELETE", "/ssh/sshfsexport", {"user": "u", "path": "p"}),
+]
+# LEXIS answers at once, and this zone never does it
+NEVER = [
+    ("POST", "/staging/download", SOURCE),
+    ("POST", "/ssh/sshfsexport", {"host": "h", "pubkey": "k", "path": "p"}),
+    ("DELETE", "/ssh/sshfsexport", {"user": "u", "path": "p"}),
+    ("POST", "/cloud/add/10.0.0.1", None),
+    ("GET", "/cloud/add/10.0.0.1", None),
+    ("POST", "/cloud/remove/10.0.0.1", None),
+    ("GET", "/cloud/remove/10.0.0.1", None),
+]
+POLLS = [
+    "/encryption/encrypt",
+    "/encryption/decrypt_decompress",
+    "/staging/stage",
+    "/staging/delete",
+    "/staging/replicate",
+    "/staging/pid",
+    "/staging/data/size",
+    "/staging/duplicate",
+    "/compress/zip",
+]
+
+
+@pytest.fixture(scope="module")
+def app(content: dict[str, Any]) -> Flask:
+    """The shim, with two LEXIS systems in the zone."""
+    systems = {"it4i": "/tempZone/it4i", "lrz": "/tempZone/lrz"}
+    settings = settings_module.from_json({**content, "lexis": {"systems": systems}})
+    return create_app(settings, make_app(settings), login)
+
+
+def portal(prefix: str, path: str) -> str:
+    """The path under a prefix, as the portal writes it."""
+    return prefix + (path.removeprefix("/staging") if "v0.2" in prefix else path)
+
+
+@pytest.mark.parametrize("prefix", PREFIXES)
+@pytest.mark.parametrize(("method", "path", "body", "polled"), SUBMITS)
+def test_what_the_zone_cannot_do_fails_when_it_is_polled(
+    client: FlaskClient, prefix: str, method: str, path: str, body: dict[str, Any], polled: str
+) -> None:
+    """201 as with LEXIS; then the text that orchestrators take for a failure, with the reason."""
+    submitted = client.open(portal(prefix, path), method=method, json=body, headers=basic("alice"))
+
+    assert submitted.status_code == 201, submitted.data
+    answer = client.get(f"{portal(prefix, polled)}/{submitted.get_json()['request_id']}", headers=basic("alice"))
+    assert answer.status_code == 200
+    assert answer.get_json()["status"].startswith(FAILED + "this zone does not offer")
+
+
+@pytest.mark.parametrize(("method", "path", "body", "polled"), SUBMITS)
+def test_each_member_that_is_required_is_asked_for(
+    client: FlaskClient, method: str, path: str, body: dict[str, Any], polled: str
+) -> None:
+    """Without it: 400 in LEXIS's form, naming it."""
+    for missing in body:
+        rest = {name: value for name, value in body.items() if name != missing}
+        answer = client.open(path, method=method, json=rest, headers=basic("alice"))
+
+        assert (answer.status_code, answer.get_json()["status"]) == (400, "400"), missing
+
+
+@pytest.mark.parametrize(("method", "path", "body"), AT_ONCE)
+def test_each_member_of_what_is_answered_at_once_is_asked_for(
+    client: FlaskClient, method: str, path: str, body: dict[str, Any]
+) -> None:
+    """The same."""
+    for missing in body:
+        rest = {name: value for name, value in body.items() if name != missing}
+        answer = client.open(path, method=method, json=rest, headers=basic("alice"))
+
+        assert (answer.status_code, answer.get_json()["errorString"].split(":")[0]) == (400, missing)
+
+
+@pytest.mark.parametrize("prefix", PREFIXES)
+@pytest.mark.parametrize(("method", "path", "body"), NEVER)
+def test_what_lexis_answers_at_once_is_refused_in_its_form(
+    client: FlaskClient, prefix: str, method: str, path: str, body: dict[str, Any] | None
+) -> None:
+    """{"status": "400", "errorString": ...}."""
+    answer = client.open(prefix + path, method=method, json=body, headers=basic("alice"))
+
+    assert (answer.status_code, answer.get_json()["status"]) == (400, "400")
+    assert "does not offer" in answer.get_json()["errorString"]
+
+
+@pytest.mark.parametrize("word", ["YES", "true", "", None, True])
+@pytest.mark.parametrize("name", ["encryption", "compression"])
+def test_flags_are_yes_or_no(client: FlaskClient, name: str, word: object) -> None:
+    """Exactly these words."""
+    answer = client.post("/staging/stage", json={**SUBMITS[0][2], name: word}, headers=basic("alice"))
+
+    assert answer.status_code == 400
+    assert answer.get_json()["errorString"].startswith(name)
+
+
+@pytest.mark.parametrize("prefix", PREFIXES)
+@pytest.mark.parametrize("path", POLLS)
+def test_an_unknown_id_is_still_in_the_queue(client: FlaskClient, prefix: str, path: str) -> None:
+    """Never 404; also for an id that is none."""
+    answer = client.get(f"{portal(prefix, path)}/no-such-id", headers=basic("alice"))
+
+    assert (answer.status_code, answer.get_json()) == (200, {"status": PENDING})
+
+
+def test_the_request_of_another_is_still_in_the_queue(client: FlaskClient) -> None:
+    """Bob learns nothing about alice's request, not even that it failed."""
+    made = client.post("/staging/duplicate", json=SOURCE, headers=basic("alice")).get_json()["request_id"]
+
+    # The zone of these tests is away: a request of one's own is known without it.
+    own = client.get(f"/staging/duplicate/{made}", headers=basic("alice")).get_json()
+    other = client.get(f"/staging/duplicate/{made}", headers=basic("bob"))
+
+    assert own["status"].startswith(FAILED)
+    assert (other.status_code, other.get_json()) in [(200, {"status": PENDING}), (503, other.get_json())]
+
+
+@pytest.mark.parametrize("prefix", PREFIXES)
+def test_the_systems_are_told_without_credentials(client: FlaskClient, prefix: str) -> None:
+    """A JSON list of names, as LEXIS gives it."""
+    answer = client.get(portal(prefix, "/staging/info"))
+
+    assert (answer.status_code, answer.get_json()) == (200, ["it4i", "lrz", "tempZone"])
+
+
+@pytest.mark.parametrize(("method", "path", "body", "polled"), SUBMITS)
+def test_without_credentials_it_is_401(
+    client: FlaskClient, method: str, path: str, body: dict[str, Any], polled: str
+) -> None:
+    """Submits and polls alike (LEXIS leaves polls open)."""
+    for answer in (client.open(path, method=method, json=body), client.get(f"{polled}/some-id")):
+        assert (answer.status_code, answer.get_json()["errorString"]) == (401, "invalid token")
+
+
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [("PUT", "/staging/stage"), ("GET", "/staging/pid/assign/x"), ("DELETE", "/staging/info"), ("PUT", "/compress/zip")],
+)
+def test_another_method_or_route_is_told_in_lexis_form(client: FlaskClient, method: str, path: str) -> None:
+    """405, or 404 for a path that nobody has; a status and a text either way."""
+    answer = client.open(path, method=method, headers=basic("alice"))
+
+    assert answer.status_code in (404, 405)
+
+
+def test_the_texts_are_those_of_the_facts() -> None:
+    """Written out, so that a change of a letter is seen."""
+    assert (lexis_table.PENDING, lexis_table.RUNNING, lexis_table.FAILED) == (PENDING, "In progress", FAILED)
+    assert set(lexis_table.DONE.values()) == {
+        "Encryption completed",
+        "Decryption completed",
+        "Compression completed",
+        "Decompression completed",
+        "Compression and Encryption completed",
+        "Decryption and Decompression completed",
+    }
