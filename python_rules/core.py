@@ -3,10 +3,12 @@
 A server takes every attribute of core.py for a rule that anyone may call, so only rules and hooks are exported.
 """
 
+from python_rules.key_rules import RULES as _KEY_RULES
 from python_rules.peps import HOOKS as _HOOKS
 from python_rules.rules import RULES as _RULES
 
 globals().update(_RULES)
+globals().update(_KEY_RULES)
 globals().update(_HOOKS)
 
-__all__ = [*_RULES, *_HOOKS]
+__all__ = [*_RULES, *_KEY_RULES, *_HOOKS]

@@ -93,15 +93,15 @@ def _refusal(code: str, text: str, remedy: str) -> Dict[str, Any]:
     return {"error": JobError(code, text, remedy=remedy).public()}
 
 
-def delayed_rule(work: Callable[[Call, str], None]) -> Rule:
+def delayed_rule(work: Callable[..., None]) -> Rule:
     """A rule that only the delay server may call; anyone else is refused with SYS_NO_API_PRIV."""
 
     def rule(rule_args: List[Any], callback: Any, rei: Any) -> Optional[int]:
         call = Call(caller(rei), callback)
-        if not call.caller.is_delay_server or len(rule_args) != 1:
+        if not call.caller.is_delay_server or len(rule_args) != work.__code__.co_argcount - 1:
             return SYS_NO_API_PRIV
         try:
-            work(call, str(rule_args[0]))
+            work(call, *map(str, rule_args))
         except JobError as error:
             call.log(f"{error.code}: {error.text}")
         return None
@@ -139,3 +139,8 @@ def rows(call: Call, columns: str, condition: str) -> Iterator[List[str]]:
     import genquery  # lies beside the server's core.py
 
     yield from genquery.row_iterator(columns, condition, genquery.AS_LIST, call.callback)
+
+
+def quotable(text: str) -> bool:
+    """Whether a text may stand between quotes in a condition of ``rows`` and mean itself."""
+    return not set("'|&\\") & set(text)

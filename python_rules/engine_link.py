@@ -30,7 +30,7 @@ def settings() -> config.Config:
     return _config
 
 
-def ask(action: str, **values: Any) -> Any:
+def ask(action: str, seconds: float = LONGEST_ANSWER_SECONDS, **values: Any) -> Any:
     """Have the engine do something to the ledger as the service account; its answer, or the JobError it tells."""
     request = json.dumps({"action": action, **values})
     try:
@@ -39,13 +39,13 @@ def ask(action: str, **values: Any) -> Any:
             input=request.encode(),
             capture_output=True,
             env=_environment(),
-            timeout=LONGEST_ANSWER_SECONDS,
+            timeout=seconds,
             check=False,
         )
     except OSError as error:
         raise _not_started(error) from None
     except subprocess.TimeoutExpired:
-        raise JobError("zone_error", f"the zone did not answer within {LONGEST_ANSWER_SECONDS} s") from None
+        raise JobError("zone_error", f"the zone did not answer within {seconds} s") from None
     return _understood(done)
 
 

@@ -11,12 +11,15 @@ CANCEL = "sluice_cancel"  # (job id, response)
 RETRY = "sluice_retry"  # (job id, response)
 METHODS = "sluice_methods"  # (response)
 PLAN = "sluice_plan"  # (request, response): what a job would do and need; nothing is created
+PLAN_REQUEST = "sluice_plan_request"  # (operation, source, target, options, response)
 POLICY_SHOW = "sluice_policy_show"  # (path, response)
 POLICY_SET = "sluice_policy_set"  # (collection, policy, response); '' takes it away
 PATROL_START = "sluice_patrol_start"  # (response)
 PAUSE = "sluice_pause"  # (reason, response): administrators
 RESUME = "sluice_resume"  # (response): administrators
 SELFCHECK = "sluice_selfcheck"  # (response): administrators
+
+KEYS_PREFIX = "sluice_keys_"  # + list, show, create, grant, revoke, rotate, disable, enable, destroy, recover, share
 
 # Rules that only Sluice's own delayed rules call.
 RUN = "sluice_run"  # (job id)

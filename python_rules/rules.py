@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-import json
+import sys
 from typing import Any, Dict, List
 
-from python_rules import engine_link, names
+from python_rules import engine_link, names, policy_rules
 from python_rules.dialect import Call, delayed_rule, named_rule, rows
-from python_rules.jobs import methods, model, record
+from python_rules.jobs import methods, model, options, record
 from python_rules.jobs.errors import JobError, RequestError
 from python_rules.policy import guard
 
 OPTION_DOORS = {"sluice-shim": "rest"}
+_LONG = 600  # seconds that a delayed rule's question may take
+_TOLD = (0, 1, 2)  # exit statuses of an engine that wrote down how its job ended, or why it did not begin
 
 
 def _submit(call: Call, request: str) -> Dict[str, Any]:
@@ -19,22 +21,22 @@ def _submit(call: Call, request: str) -> Dict[str, Any]:
     return _accept(call, model.parse(request))
 
 
-def _request(call: Call, operation: str, source: str, target: str, options: str) -> Dict[str, Any]:
+def _request(call: Call, operation: str, source: str, target: str, chosen: str) -> Dict[str, Any]:
     """sluice_request(*operation, *source, *target, *options, *response): the same with short parameters."""
     values = {"operation": operation, "source": source, "target": target}
-    return _accept(call, model.from_json({**_parsed_options(options), **values}))
+    return _accept(call, model.from_json({**options.parsed(chosen), **values}))
 
 
 def _accept(call: Call, request: model.JobRequest) -> Dict[str, Any]:
     answer = engine_link.ask("submit", request=request.as_json(), user=call.caller.user, door=_door(call))
     if answer["to_be_queued"]:
-        _queue(call, answer["job"]["id"])
+        _queue(call, answer["job"]["id"], request.priority)
     return answer["job"]
 
 
-def _queue(call: Call, job_id: str) -> None:
+def _queue(call: Call, job_id: str, priority: int = 0) -> None:
     try:
-        queue_delayed(call, guard.run_text(job_id), 0)
+        queue_delayed(call, guard.run_text(job_id), 0, priority)
     except RuntimeError as error:  # what the plugin raises for every failed callback
         call.log(f"job {job_id} could not be queued: {error}")
         failure = JobError("zone_error", "the zone's delay queue refused the job", remedy="tell the administrator")
@@ -42,10 +44,12 @@ def _queue(call: Call, job_id: str) -> None:
         raise failure from None
 
 
-def queue_delayed(call: Call, text: str, seconds: float) -> None:
+def queue_delayed(call: Call, text: str, seconds: float, priority: int = 0) -> None:
     """Queue a delayed rule of ours for the Python engine, due after so many seconds."""
     instance = engine_link.settings()["rules.python_instance"]
     hints = f"<INST_NAME>{instance}</INST_NAME><PLUSET>{max(0, round(seconds))}s</PLUSET>"
+    if priority:
+        hints += f"<PRIORITY>{priority}</PRIORITY>"
     call.callback.delayExec(hints, text, "")
 
 
@@ -56,12 +60,36 @@ def _status(call: Call, job_id: str) -> Dict[str, Any]:
     return engine_link.ask("status", id=job_id, user=call.caller.user, admin=call.caller.is_admin)
 
 
-def _list(call: Call, state: str) -> List[Dict[str, str]]:
-    """sluice_list(*state, *response): id and state of the caller's jobs; '' for every state."""
+def _list(call: Call, chosen: str) -> Any:
+    """sluice_list(*filter, *response): id and state of the jobs that the caller may see, the newest first.
+
+    The filter is '' or a state; then the answer is a list. Or it is 'state=...;limit=...;after=<job id>', every part
+    optional: then the answer is {"jobs": [...], "next": <what to give for after, or null>}.
+    """
+    given = options.parsed(chosen) if "=" in chosen else {"state": chosen}
+    unknown = set(given) - {"state", "limit", "after"}
+    if unknown:
+        name = sorted(unknown)[0]
+        raise RequestError("unknown_field", f"unknown field {name!a}", field=name, remedy="state, limit, after")
+    jobs = [job for job in _newest_first(call) if given.get("state", "") in ("", job["state"])]
+    return jobs if "=" not in chosen else _page(jobs, given.get("after", ""), given.get("limit", "100"))
+
+
+def _newest_first(call: Call) -> List[Dict[str, str]]:
     condition = f"META_DATA_ATTR_NAME = '{record.STATE}' AND COLL_NAME like '{engine_link.settings().ledger}/jobs/%'"
-    found = rows(call, "DATA_NAME, META_DATA_ATTR_VALUE", condition)
-    jobs = [{"id": name[: -len(".json")], "state": value} for name, value in found if name.endswith(".json")]
-    return [job for job in jobs if state in ("", job["state"])]
+    found = rows(call, "DATA_CREATE_TIME, DATA_NAME, META_DATA_ATTR_VALUE", condition)
+    known = sorted((row for row in found if row[1].endswith(".json")), key=lambda row: (-int(row[0]), row[1]))
+    return [{"id": name[: -len(".json")], "state": value} for _, name, value in known]
+
+
+def _page(jobs: List[Dict[str, str]], after: str, limit: str) -> Dict[str, Any]:
+    most = int(limit) if limit.isdigit() and 0 < int(limit) <= 1000 else 0
+    if not most:
+        raise RequestError("bad_value", "limit is not 1 to 1000", field="limit", remedy="give 1 to 1000")
+    ids = [job["id"] for job in jobs]
+    start = ids.index(after) + 1 if after in ids else 0
+    page = jobs[start : start + most]
+    return {"jobs": page, "next": page[-1]["id"] if start + most < len(jobs) else None}
 
 
 def _cancel(call: Call, job_id: str) -> Dict[str, Any]:
@@ -72,7 +100,7 @@ def _cancel(call: Call, job_id: str) -> Dict[str, Any]:
 def _retry(call: Call, job_id: str) -> Dict[str, Any]:
     """sluice_retry(*job, *response): queue a failed, partial or cancelled job again; only what failed is redone."""
     job = _on_job(call, "retry", job_id)
-    _queue(call, job_id)
+    _queue(call, job_id, job["priority"] or 0)
     return job
 
 
@@ -80,6 +108,51 @@ def _on_job(call: Call, action: str, job_id: str) -> Dict[str, Any]:
     if not model.is_job_id(job_id):
         raise RequestError("bad_value", "this is not a job id", field="job", remedy="give the id that submit returned")
     return engine_link.ask(action, id=job_id, user=call.caller.user, admin=call.caller.is_admin)
+
+
+def _plan(call: Call, request: str) -> Dict[str, Any]:
+    """sluice_plan(*request, *response): what a job would do and need, and why it would be refused; the dry run.
+
+    ``request`` is as for sluice_submit. REST: POST /api/v1/plans; command: sluice plan.
+    """
+    wanted = model.parse(request)
+    return engine_link.ask("plan", request=wanted.as_json(), user=call.caller.user)
+
+
+def _plan_file(call: Call, operation: str, source: str, target: str, chosen: str) -> Dict[str, Any]:
+    """sluice_plan_request(*operation, *source, *target, *options, *response): the same with short parameters."""
+    values = {"operation": operation, "source": source, "target": target}
+    wanted = model.from_json({**options.parsed(chosen), **values})
+    return engine_link.ask("plan", request=wanted.as_json(), user=call.caller.user)
+
+
+def _patrol_start(call: Call) -> Dict[str, Any]:
+    """sluice_patrol_start(*response): see that the patrol is in the delay queue, once. For administrators."""
+    _administrators_only(call)
+    return engine_link.ask("start_patrol")
+
+
+def _pause(call: Call, reason: str) -> Dict[str, Any]:
+    """sluice_pause(*reason, *response): no job begins, running ones stop between two objects. For administrators."""
+    _administrators_only(call)
+    return engine_link.ask("pause", reason=reason, user=call.caller.user)
+
+
+def _resume(call: Call) -> Dict[str, Any]:
+    """sluice_resume(*response): jobs run again. For administrators."""
+    _administrators_only(call)
+    return engine_link.ask("resume", seconds=_LONG)
+
+
+def _selfcheck(call: Call) -> Dict[str, Any]:
+    """sluice_selfcheck(*response): whether this installation can do its work, part by part. For administrators."""
+    _administrators_only(call)
+    return {"server_python": sys.version.split()[0], **engine_link.ask("health")}
+
+
+def _administrators_only(call: Call) -> None:
+    if not call.caller.is_admin:
+        raise JobError("not_permitted", "only an administrator of the zone may do this", remedy="ask one")
 
 
 def _methods(call: Call) -> Dict[str, Any]:
@@ -95,16 +168,27 @@ def _run(call: Call, job_id: str) -> None:
     """sluice_run(job id): what the delay server calls; the engine does the work in a child process."""
     if not model.is_job_id(job_id):
         raise JobError("bad_value", "sluice_run was given something that is not a job id")
-    status = engine_link.run(job_id, call.caller.user)
+    # what the service account queued is a job that the patrol found, or one to be tried again
+    status = engine_link.run(job_id, "" if call.caller.is_admin else call.caller.user)
     if status != 0:
         call.log(f"the engine of job {job_id} ended with status {status}")
+    if status not in _TOLD:
+        how = f"by signal {-status}" if status < 0 else f"with status {status}"
+        engine_link.ask("broke_off", id=job_id, reason=f"its engine was ended {how}")
 
 
 def _drain(call: Call, collection_id: str) -> None:
     """sluice_drain(collection id): make one job of what the calling user put into a policy's collection."""
-    answer = engine_link.ask("drain", collection_id=collection_id, user=call.caller.user)
-    if answer["job"]:
-        _queue(call, answer["job"]["id"])
+    job = True
+    while job:
+        job = engine_link.ask("drain", seconds=_LONG, collection_id=collection_id, user=call.caller.user)["job"]
+        if job:
+            _queue(call, job["id"], job["priority"] or 0)
+
+
+def _patrol(call: Call) -> None:
+    """sluice_patrol(): one round of the patrol; what the delay server calls."""
+    engine_link.ask("patrol", seconds=_LONG)
 
 
 def _door(call: Call) -> str:
@@ -117,27 +201,6 @@ def _door(call: Call) -> str:
     return "rule"
 
 
-def _parsed_options(options: str) -> Dict[str, Any]:
-    """Options of a rule file, either JSON or 'name=value;name=value'."""
-    if not options.strip():
-        return {}
-    if options.lstrip().startswith("{"):
-        values = json.loads(options) if _is_json(options) else None
-        if not isinstance(values, dict):
-            raise RequestError("malformed_json", "options is not a JSON object", field="options", remedy="see rules/")
-        return values
-    pairs = [pair.partition("=") for pair in options.split(";") if pair.strip()]
-    return {name.strip(): value.strip() for name, _, value in pairs}
-
-
-def _is_json(text: str) -> bool:
-    try:
-        json.loads(text)
-    except ValueError:
-        return False
-    return True
-
-
 RULES = {
     names.SUBMIT: named_rule(_submit),
     names.REQUEST: named_rule(_request),
@@ -146,6 +209,14 @@ RULES = {
     names.CANCEL: named_rule(_cancel),
     names.RETRY: named_rule(_retry),
     names.METHODS: named_rule(_methods),
+    names.PLAN: named_rule(_plan),
+    names.PLAN_REQUEST: named_rule(_plan_file),
+    names.PATROL_START: named_rule(_patrol_start),
+    names.PAUSE: named_rule(_pause),
+    names.RESUME: named_rule(_resume),
+    names.SELFCHECK: named_rule(_selfcheck),
     names.RUN: delayed_rule(_run),
     names.DRAIN: delayed_rule(_drain),
+    names.PATROL: delayed_rule(_patrol),
+    **policy_rules.RULES,
 }

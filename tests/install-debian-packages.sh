@@ -7,7 +7,9 @@ need gzip gzip
 need zstd zstd
 need pigz pigz
 need openssl openssl
+need softhsm2-util softhsm2
 need bgzip tabix
+need lz4 lz4
 [ -z "$wanted" ] && exit 0
 if [ "$(id -u)" -ne 0 ]; then
     echo "missing:$wanted; install them as root: apt-get install$wanted" >&2

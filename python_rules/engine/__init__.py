@@ -22,8 +22,10 @@ imports it. What job control (``run``, ``ledger``, ``sessions``) builds on, all 
         #    key); .as_json() is one line of the results; a JobError has .object_path set to the source's path
     zone.clean(collections)                  # what earlier attempts of this job left in these collections:
                                              # hidden siblings go, an original taken away by 'replace' comes back
+    open_sealed(source, key).read(offset, length)   # engine.ranges: byte ranges of zstd and aes256-gcm
     done_before = convert_object(...)        # calling it again is safe: an object that this job has published
                                              # already is recognised by its AVUs and answered without a pass
 
-Layers, imports point downwards: convert > pipeline, transfer > codec, seal > parallel, blocks; keys stand alone.
+Layers, imports point downwards: convert > encoding, transfer > pipeline, ranges > codec, seal > parallel, blocks,
+watch; keys stand alone.
 """

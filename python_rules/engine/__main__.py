@@ -11,6 +11,7 @@ import signal
 import sys
 
 from python_rules import config
+from python_rules.engine.keys.memory import harden
 from python_rules.jobs.errors import JobError
 
 PR_SET_PDEATHSIG = 1  # linux/prctl.h
@@ -19,6 +20,7 @@ PR_SET_PDEATHSIG = 1  # linux/prctl.h
 def main(arguments: list[str] | None = None) -> int:
     """Do one thing and return the exit status."""
     given = _parser().parse_args(arguments)
+    harden()
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(process)d %(name)s %(levelname)s %(message)s")
     logging.getLogger("sluice").setLevel(logging.INFO)
     try:
@@ -32,14 +34,24 @@ def _run(given: argparse.Namespace) -> int:
     _end_with(given.parent)
     from python_rules.engine.run import run
 
-    return run(config.load(given.config), given.job, given.user)
+    status = run(_settings(given), given.job, given.user)
+    logging.shutdown()
+    os._exit(status)  # threads of a stopped attempt may be in the middle of a block; nobody waits for them
 
 
 def _ledger(given: argparse.Namespace) -> int:
     from python_rules.engine.requests import answer
 
-    print(json.dumps(answer(config.load(given.config), sys.stdin.read())))
+    print(json.dumps(answer(_settings(given), sys.stdin.read())))
     return 0
+
+
+def _settings(given: argparse.Namespace) -> config.Config:
+    settings = config.load(given.config)
+    if settings["engine.log_level"]:
+        logging.getLogger().setLevel(settings["engine.log_level"])
+        logging.getLogger("sluice").setLevel(settings["engine.log_level"])
+    return settings
 
 
 def _end_with(parent: int) -> None:

@@ -13,7 +13,7 @@ from python_rules.engine.blocks import MIB
 from python_rules.engine.codec import Chain, Codec
 from python_rules.engine.codec.table import COMPRESSIONS, READERS, shrinkage
 from python_rules.engine.encoding import SOURCE_ATTRIBUTE, Change, Encoding
-from python_rules.engine.keys import Key, Keyring
+from python_rules.engine.keys import Key, KeySource
 from python_rules.engine.parallel import Workers
 from python_rules.engine.pipeline import Passed
 from python_rules.engine.seal.table import ENCRYPTIONS
@@ -34,7 +34,7 @@ class Tools:
     """What all objects of a process share."""
 
     workers: Workers
-    keyring: Keyring
+    keyring: KeySource
 
 
 @dataclass(frozen=True)
@@ -83,7 +83,7 @@ def convert_object(
         watch.check()
         if source.trouble:
             raise source.trouble
-        return _Conversion(zone, request, listing, source, tools, watch).run()
+        return Conversion(zone, request, listing, source, tools, watch).run()
     except JobError as error:
         error.object_path = error.object_path or source.path
         raise
@@ -109,7 +109,7 @@ class Look:
     def _read(self, offsets: list[int], length: int) -> list[bytes]:
         reader = self._zone.reader(self._source.path)
         found: list[bytes] = []
-        with _closing(reader.close):
+        with closing(reader.close):
             for offset in offsets:
                 if offset:
                     reader.seek(offset)
@@ -118,7 +118,7 @@ class Look:
         return found
 
 
-class _Conversion:
+class Conversion:
     """The steps of one object, in their order."""
 
     def __init__(
@@ -140,7 +140,7 @@ class _Conversion:
             return Converted(self._source.path, target, skipped=True, reason=change.why)
         done = self._done_before(target, change)
         if done is None:
-            codec, key = self._codec(change)
+            codec, key = self._codec(change, target)
             done = self._made(target, change, codec, key, avus)
         if not done.skipped:
             self._dispose_of_original()
@@ -161,7 +161,7 @@ class _Conversion:
 
     def _done_before(self, target: str, change: Change) -> Converted | None:
         """The answer, if this object needs no pass; raises JobError ``target_exists``."""
-        existing = self._zone.existing(target)
+        existing = self._existing(target)
         if existing is None:
             return None
         if self._is_ours(existing):
@@ -180,19 +180,22 @@ class _Conversion:
             raise _exists(target)
         return None
 
+    def _existing(self, target: str) -> Existing | None:
+        return self._zone.existing(target)
+
     def _is_ours(self, existing: Existing) -> bool:
         """Whether an earlier attempt of this job published it."""
         told = {attribute: value for attribute, value, _ in existing.avus}
         made = (told.get(names.MADE_BY_ATTRIBUTE), told.get(SOURCE_ATTRIBUTE))
         return made == (self._zone.job_id, str(self._source.data_id))
 
-    def _codec(self, change: Change) -> tuple[Codec, str]:
+    def _codec(self, change: Change, target: str) -> tuple[Codec, str]:
         """The chain of the change's methods, and the key that an object made by it names."""
         key: Key | None = None
         if change.decodes and set(change.run) & set(ENCRYPTIONS):
-            key = self._tools.keyring.opening_key(*encoding.key_of(change.before))
+            key = self._tools.keyring.opening_key(*encoding.key_of(change.before), self._source.path)
         elif not change.decodes and self._request.encryption:
-            key = self._tools.keyring.sealing_key(self._request.key)
+            key = self._tools.keyring.sealing_key(self._request.key, target)
         chain = Chain(*(self._step(method, change.decodes, key) for method in change.run))
         return chain, key.reference if key and not change.decodes else change.after.key
 
@@ -212,24 +215,25 @@ class _Conversion:
             self._zone.check_unchanged(self._source)
             self._zone.dress(hidden, [*_kept(avus), *after.avus(), *self._origin(target)], self._source)
             self._watch.check()
+            self._watch.publishing()
             self._zone.publish(hidden, target, self._request.existing == "replace")
         except BaseException:
             self._zone.discard(hidden)
             raise
-        return _converted(self._source.path, target, change, after, passed)
+        return converted(self._source.path, target, change, after, passed)
 
     def _passed(self, hidden: str, change: Change, codec: Codec) -> Passed:
         """The one pass; what comes out of a decoder must be what went in once, as far as that is known."""
         expected = change.before if change.yields_plain else Encoding()
         reader = self._zone.reader(self._source.path)
-        with _closing(reader.close):
+        with closing(reader.close):
             writer = self._zone.writer(hidden)
-            with _closing(writer.close):
+            with closing(writer.close):
                 passed = pipeline.run(
                     reader, codec, writer, size=self._source.size, limit=expected.plain_size, watch=self._watch
                 )
-        _compare("stored bytes", self._source.checksum, passed.read_sha256)
-        _compare("plain data", expected.plain_sha256, passed.written_sha256)
+        compare("stored bytes", self._source.checksum, passed.read_sha256)
+        compare("plain data", expected.plain_sha256, passed.written_sha256)
         if expected.plain_size not in (None, passed.written_size):
             raise _differs("plain data", f"{passed.written_size} of {expected.plain_size} bytes")
         return passed
@@ -243,11 +247,12 @@ class _Conversion:
 
     def _dispose_of_original(self) -> None:
         if self._request.original != "keep":
+            self._zone.check_unchanged(self._source)  # what somebody wrote meanwhile is not what the result holds
             self._zone.remove(self._source.path, trash=self._request.original == "trash")
 
 
 @contextmanager
-def _closing(close: Callable[[], None]) -> Iterator[None]:
+def closing(close: Callable[[], None]) -> Iterator[None]:
     """Close a stream after the block; if the block fails, that is the error to tell."""
     try:
         yield
@@ -267,7 +272,7 @@ def _measured(change: Change, passed: Passed, key: str) -> Encoding:
     return Encoding(after.methods, key, size, sha256, after.plain_name)
 
 
-def _converted(source: str, target: str, change: Change, after: Encoding, passed: Passed) -> Converted:
+def converted(source: str, target: str, change: Change, after: Encoding, passed: Passed) -> Converted:
     read, written = (passed.read_size, passed.read_sha256), (passed.written_size, passed.written_sha256)
     plain, stored = (written, read) if change.decodes else (read, written)
     told = change.before if change.decodes else after
@@ -279,7 +284,7 @@ def _kept(avus: list[Avu]) -> list[Avu]:
     return [avu for avu in avus if not avu[0].startswith(encoding.OWN_PREFIX)]
 
 
-def _compare(what: str, known: str, found: str) -> None:
+def compare(what: str, known: str, found: str) -> None:
     """Raise JobError if a known SHA-256 is not the one found; hashes of other kinds say nothing here."""
     if known.startswith("sha2:") and known != found:
         raise _differs(what, "their SHA-256 is another")

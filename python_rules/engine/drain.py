@@ -3,72 +3,92 @@
 from __future__ import annotations
 
 import hashlib
-import json
-from typing import Any
+from typing import NamedTuple
 
 from irods.column import Criterion
 from irods.meta import AVUOperation, iRODSMeta
 from irods.models import Collection, CollectionMeta, DataObject, DataObjectMeta
 from irods.session import iRODSSession
 
+from python_rules.engine.transfer import queries
 from python_rules.jobs import model, paths
 from python_rules.jobs.errors import JobError
 from python_rules.jobs.model import JobRequest
-from python_rules.names import ARRIVED_ATTRIBUTE, POLICY_ATTRIBUTE
+from python_rules.names import ARRIVED_ATTRIBUTE, POLICY_ATTRIBUTE, TAKEN_ATTRIBUTE
+from python_rules.policy import arrival
+from python_rules.policy.arrival import Policy
 
-MOST_OBJECTS = 200  # in one job's request, which is stored whole in its record
+MOST_OBJECTS = 1000  # in one job's request, which is stored whole in its record
 
-Mark = tuple[str, str, str]  # path, value, unit
+
+class Mark(NamedTuple):
+    """A mark of an arrival: who put the object there, and the object as it is now."""
+
+    path: str
+    value: str
+    user: str
+    size: int
+    modified: str
 
 
 def request_for(
-    service: iRODSSession, user_session: iRODSSession, collection_id: str, user: str
+    user_session: iRODSSession, every: list[Policy], collection_id: str, user: str
 ) -> tuple[JobRequest | None, list[Mark]]:
-    """The request for what ``user`` put below the collection, and the marks that it answers."""
-    collection, policy = _policy(service, collection_id)
-    marks = [mark for mark in _marks(user_session, collection) if mark[2] == user][:MOST_OBJECTS]
-    if not marks:
-        return None, []
-    names = [path[len(collection) + 1 :] for path, _, _ in marks]
-    # the same arrivals give the same job, however often the rule runs
-    key = "hook " + hashlib.sha256("\n".join(sorted("\t".join(mark) for mark in marks)).encode()).hexdigest()
-    values = {"existing": "replace", **policy, "source": collection, "objects": names, "idempotency_key": key}
-    return model.from_json(values), marks
+    """The request for what ``user`` put below the collection, and the marks that it answers.
 
-
-def unmark(user_session: iRODSSession, marks: list[Mark]) -> None:
-    """Take the marks away that a job's record now answers for; a newer mark of the same object stays."""
-    for path, value, unit in marks:
-        mark = AVUOperation("remove", iRODSMeta(ARRIVED_ATTRIBUTE, value, unit))
-        user_session.metadata.apply_atomic_operations(DataObject, path, mark)
-
-
-def _policy(service: iRODSSession, collection_id: str) -> tuple[str, dict[str, Any]]:
-    rows = service.query(Collection.name, CollectionMeta.value).filter(
-        Criterion("=", Collection.id, collection_id), Criterion("=", CollectionMeta.name, POLICY_ATTRIBUTE)
-    )
-    row = next(iter(rows), None)
-    if row is None:
+    Marks of what the policy does not mean are answered by no job.
+    """
+    policy = next((one for one in every if one.collection_id == collection_id), None)
+    if policy is None:
         raise JobError("bad_value", f"the collection {collection_id} carries no {POLICY_ATTRIBUTE}")
-    try:
-        policy = json.loads(row[CollectionMeta.value])
-    except ValueError:
-        policy = None
-    if not isinstance(policy, dict):
-        raise JobError(
-            "malformed_json",
-            f"the {POLICY_ATTRIBUTE} of {row[Collection.name]} is not a JSON object",
-            remedy='set it to {"operation": "compress_encrypt", "key": "..."}',
-        )
-    return row[Collection.name], policy
+    asked = policy.terms()
+    if asked is None:
+        remedy = "sluice_policy_set tells what is wrong with it"
+        raise JobError("bad_value", f"the {POLICY_ATTRIBUTE} of {policy.collection} makes no sense", remedy=remedy)
+    found = [mark for mark in marks(user_session) if mark.user == user]
+    own = [mark for mark in found if arrival.nearest(mark.path, every) == policy][:MOST_OBJECTS]
+    meant = [mark for mark in own if asked.means(paths.split(mark.path)[1], mark.size)]
+    if not meant:
+        return None, own
+    names = [mark.path[len(policy.collection) + 1 :] for mark in meant]
+    # the same arrivals give the same job, however often the rule runs
+    told = sorted("\t".join((mark.path, mark.value, mark.user)) for mark in meant)
+    key = "hook " + hashlib.sha256("\n".join(told).encode()).hexdigest()
+    values = {**asked.request, "source": policy.collection, "objects": names, "idempotency_key": key}
+    return model.from_json(values), own
 
 
-def _marks(session: iRODSSession, collection: str) -> list[Mark]:
-    rows = session.query(Collection.name, DataObject.name, DataObjectMeta.value, DataObjectMeta.units).filter(
-        Criterion("=", DataObjectMeta.name, ARRIVED_ATTRIBUTE)
-    )
-    found = [
-        (f"{row[Collection.name]}/{row[DataObject.name]}", row[DataObjectMeta.value], row[DataObjectMeta.units])
-        for row in rows
-    ]
-    return [mark for mark in found if paths.is_within(mark[0], collection)]
+def unmark(user_session: iRODSSession, answered: list[Mark]) -> None:
+    """Take the marks away that a job's record now answers for, and remember which content that was; a newer mark of
+    the same object stays."""
+    for mark in answered:
+        old = AVUOperation("remove", iRODSMeta(ARRIVED_ATTRIBUTE, mark.value, mark.user))
+        taken = AVUOperation("add", iRODSMeta(TAKEN_ATTRIBUTE, mark.modified))
+        user_session.metadata.apply_atomic_operations(DataObject, mark.path, old, taken)
+
+
+def policies(service: iRODSSession) -> list[Policy]:
+    """Every policy of the zone."""
+    columns = (Collection.name, Collection.id, CollectionMeta.value)
+    wanted = service.query(*columns).filter(Criterion("=", CollectionMeta.name, POLICY_ATTRIBUTE))
+    return [Policy(row[columns[0]], str(row[columns[1]]), row[columns[2]]) for row in queries.rows(service, wanted)]
+
+
+def marks(session: iRODSSession) -> list[Mark]:
+    """Every mark that the session's user may see."""
+    meta = (DataObjectMeta.value, DataObjectMeta.units)
+    columns = (Collection.name, DataObject.name, *meta, DataObject.size, DataObject.modify_time)
+    wanted = session.query(*columns).filter(Criterion("=", DataObjectMeta.name, ARRIVED_ATTRIBUTE))
+    found: dict[tuple[str, str], Mark] = {}
+    for row in queries.rows(session, wanted):
+        path = f"{row[Collection.name]}/{row[DataObject.name]}"
+        value, user = row[meta[0]], row[meta[1]] or ""
+        # an object has a row for each replica: the newest is the one that counts
+        mark = Mark(path, value, user, row[DataObject.size], stamp(row[DataObject.modify_time]))
+        found[path, value] = max(mark, found.get((path, value), mark), key=lambda one: one.modified)
+    return sorted(found.values())
+
+
+def stamp(modified: object) -> str:
+    """A time of the catalogue as ``sluice::taken`` holds it."""
+    return str(modified).replace(" ", "T")

@@ -24,7 +24,9 @@ OWN_PREFIX = "sluice::"
 SOURCE_ATTRIBUTE = "sluice::source"  # data id of the object that this one was made from
 WORTH_IT = 0.95  # 'auto' compresses what a sample says will shrink to this part of its size, or less
 ENOUGH_TO_RECOGNISE = 32  # bytes: longer than the magic of every method
+TAR = "tar"  # a packed collection: not a codec, but what the pipeline reads from or writes to
 SUFFIXES = {
+    TAR: ".tar",
     **{name: reader.suffix for name, reader in READERS.items()},
     **{name: methods.ENCRYPTIONS[name].suffix for name in ENCRYPTIONS},
 }
@@ -142,7 +144,7 @@ def _encoded(request: JobRequest, name: str, before: Encoding, look: Look) -> Ch
 def _compression(request: JobRequest, look: Look) -> tuple[str, str]:
     """The method to compress with ('' for none), and why, if it was not asked for by name."""
     if request.compression != methods.AUTO:
-        return request.compression, ""
+        return request.compression.replace(methods.NONE, ""), ""
     part = look.shrinks_to()
     chosen, said = ("zstd", "zstd: ") if part <= WORTH_IT else ("", "not compressed: ")
     return chosen, f"{said}samples shrink to {part:.0%} of their size"

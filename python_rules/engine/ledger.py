@@ -2,21 +2,33 @@
 
 from __future__ import annotations
 
+import contextlib
+import json
 import time
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
 import irods.keywords as kw
-from irods.column import Criterion, Like
-from irods.exception import CAT_NAME_EXISTS_AS_COLLECTION, CATALOG_ALREADY_HAS_ITEM_BY_THAT_NAME
+from irods.column import Criterion, In, Like
+from irods.exception import (
+    CAT_NAME_EXISTS_AS_COLLECTION,
+    CAT_NO_ROWS_FOUND,
+    CAT_UNKNOWN_COLLECTION,
+    CATALOG_ALREADY_HAS_ITEM_BY_THAT_NAME,
+    HIERARCHY_ERROR,
+    CollectionDoesNotExist,
+)
 from irods.meta import AVUOperation, iRODSMeta
-from irods.models import Collection, DataObject, DataObjectMeta
+from irods.models import Collection, CollectionMeta, DataObject, DataObjectMeta
 from irods.session import iRODSSession
 
-from python_rules.jobs import record, states
+from python_rules.engine.transfer import healing
+from python_rules.jobs import beat, record, states
 from python_rules.jobs.errors import JobError
 from python_rules.jobs.record import Avu, Body, Status
+
+_READS, _PAUSE = 10, 0.3  # a body that is being written is looked at again
 
 
 @dataclass
@@ -45,6 +57,11 @@ class Ledger:
         self._session = session
         self.collection = collection
 
+    @property
+    def session(self) -> iRODSSession:
+        """The service account's."""
+        return self._session
+
     def find(self, job_id: str) -> Entry | None:
         """The job with this id, whoever owns it."""
         found = self._session.query(Collection.name).filter(
@@ -63,9 +80,17 @@ class Ledger:
 
     def read(self, path: str) -> Entry:
         """The record at a path."""
-        with self._session.data_objects.open(path, "r") as stream:
-            body = Body.from_text(stream.read().decode())
-        return Entry(path, body, self.avus(path))
+        return Entry(path, Body.from_text(self._text(path)), self.avus(path))
+
+    def _text(self, path: str) -> str:
+        """The body; another process may be writing it at this moment."""
+        for _ in range(_READS):
+            try:
+                with self._session.data_objects.open(path, "r") as stream:
+                    return str(stream.read().decode())
+            except HIERARCHY_ERROR:
+                time.sleep(_PAUSE)
+        raise JobError("zone_error", f"{path} cannot be read: it is being written", object_path=path)
 
     def avus(self, path: str) -> list[Avu]:
         """The AVUs of a record."""
@@ -81,14 +106,19 @@ class Ledger:
         path = record.body_path(self.collection, body.user, body.id)
         with self._session.data_objects.open(path, "w", **{kw.REG_CHKSUM_KW: ""}) as stream:
             stream.write(body.to_json().encode())
-        avus = [
+        return self.begin(Entry(path, body, []), first)
+
+    def begin(self, entry: Entry, first: Iterable[Avu] = ()) -> Entry:
+        """Give a new job its first state."""
+        body = entry.body
+        entry.avus = [
             (record.STATE, states.QUEUED, ""),
             (record.ATTEMPT, "0", ""),
             record.transition_avu(1, states.QUEUED, body.submitted, f"{body.user} by {body.door}"),
             *first,
         ]
-        self._apply(path, [], avus)
-        return Entry(path, body, avus)
+        self._apply(entry.path, [], entry.avus)
+        return entry
 
     def transition(self, entry: Entry, to: str, actor: str, replace: Iterable[Avu] = ()) -> None:
         """Move a job to another state, with AVUs that change with it; raises JobError ``illegal_transition``."""
@@ -130,6 +160,88 @@ class Ledger:
         with self._session.data_objects.open(path, "r") as stream:
             return stream.read().decode().splitlines()
 
+    def mend_results(self, entry: Entry) -> set[str]:
+        """Make the results writable again where a killed agent left them locked; the sources that succeeded."""
+        path = record.results_path(self.collection, entry.body.user, entry.body.id)
+        broken = healing.heal(self._session, path)
+        whole = [line for line in self.results(entry) if _is_json(line)]
+        if broken:
+            self._session.data_objects.unlink(path, force=True)
+            self.append_results(entry, whole)
+        told = [json.loads(line) for line in whole]
+        return {row["source"] for row in told if row["state"] in ("succeeded", "skipped")}
+
+    def claim(self, name: str) -> bool:
+        """Make a claim that only one can make; False if it is made already."""
+        claims = f"{self.collection}/claims"
+        try:
+            self._session.collections.create(f"{claims}/{name}", recurse=False)
+        except (CATALOG_ALREADY_HAS_ITEM_BY_THAT_NAME, CAT_NAME_EXISTS_AS_COLLECTION):
+            return False
+        except CAT_UNKNOWN_COLLECTION:
+            self.make_root()
+            self._create_collection(claims)
+            return self.claim(name)
+        return True
+
+    def claims(self) -> list[str]:
+        """The names of all claims."""
+        return self.claims_of("")
+
+    def claims_of(self, job_id: str) -> list[str]:
+        """The names of a job's claims."""
+        prefix = f"{self.collection}/claims/"
+        found = self._session.query(Collection.name).filter(Like(Collection.name, f"{prefix}{job_id}%"))
+        return [row[Collection.name][len(prefix) :] for row in found]
+
+    def release(self, name: str) -> None:
+        """Remove a claim; that it is gone already is no error."""
+        with contextlib.suppress(CollectionDoesNotExist, CAT_NO_ROWS_FOUND):
+            self._session.collections.remove(f"{self.collection}/claims/{name}", force=True)
+
+    def told(self, attribute: str) -> list[str]:
+        """The values of an AVU of the ledger collection."""
+        found = self._session.query(CollectionMeta.value).filter(
+            Criterion("=", Collection.name, self.collection), Criterion("=", CollectionMeta.name, attribute)
+        )
+        return [row[CollectionMeta.value] for row in found]
+
+    def tell(self, attribute: str, value: str) -> None:
+        """Give an AVU of the ledger collection its one value; '' takes it away."""
+        if value:
+            self._session.metadata.set(Collection, self.collection, iRODSMeta(attribute, value))
+            return
+        for old in self.told(attribute):
+            self._session.metadata.remove(Collection, self.collection, iRODSMeta(attribute, old))
+
+    def paused(self) -> str:
+        """Why the service is paused; '' if it is not."""
+        return next(iter(self.told(beat.PAUSED_ATTRIBUTE)), "")
+
+    def in_states(self, wanted: Iterable[str]) -> list[tuple[str, str]]:
+        """Path and state of every record in one of these states."""
+        found = self._session.query(Collection.name, DataObject.name, DataObjectMeta.value).filter(
+            Like(Collection.name, f"{self.collection}/jobs/%"),
+            Criterion("=", DataObjectMeta.name, record.STATE),
+            In(DataObjectMeta.value, sorted(wanted)),
+        )
+        return [(f"{row[Collection.name]}/{row[DataObject.name]}", row[DataObjectMeta.value]) for row in found]
+
+    def remove(self, entry: Entry) -> None:
+        """Remove a job's record and its results."""
+        for path in (record.results_path(self.collection, entry.body.user, entry.body.id), entry.path):
+            if self._session.data_objects.exists(path):
+                self._session.data_objects.unlink(path, force=True)
+
+    def make_root(self) -> None:
+        """The ledger collection and that of the jobs, readable by everybody (what is in them is not)."""
+        from irods.access import iRODSAccess
+
+        for above in (self.collection, f"{self.collection}/jobs"):
+            if not self._session.collections.exists(above):
+                self._create_collection(above)
+                self._session.acls.set(iRODSAccess("read", above, "public", self._session.zone))
+
     def _apply(self, path: str, remove: Iterable[Avu], add: Iterable[Avu]) -> None:
         operations = [AVUOperation("remove", _meta(avu)) for avu in remove]
         operations += [AVUOperation("add", _meta(avu)) for avu in add]
@@ -143,9 +255,7 @@ class Ledger:
             return
         from irods.access import iRODSAccess
 
-        for above in (self.collection, f"{self.collection}/jobs"):
-            self._create_collection(above)
-            self._session.acls.set(iRODSAccess("read", above, "public", self._session.zone))
+        self.make_root()
         self._create_collection(path)
         name, _, zone = user.partition("#")
         self._session.acls.set(iRODSAccess("read", path, name, zone))
@@ -161,6 +271,13 @@ class Ledger:
 def now() -> str:
     """The present time, UTC, to the second."""
     return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
+
+
+def _is_json(line: str) -> bool:
+    try:
+        return isinstance(json.loads(line), dict)
+    except ValueError:
+        return False  # a kill cut it
 
 
 def _meta(avu: Avu) -> iRODSMeta:

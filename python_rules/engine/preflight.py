@@ -33,7 +33,7 @@ def check(request: JobRequest, user: str, user_session: iRODSSession, service_se
     if request.target:
         _check_target(request, user, user_session, service_session)
     else:
-        place = request.source if source_kind == COLLECTION else paths.split(request.source)[0]
+        place = request.source if source_kind == COLLECTION and not request.pack else paths.split(request.source)[0]
         _check_writable(place, user, service_session, "source")
 
 

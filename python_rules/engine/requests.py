@@ -6,23 +6,21 @@ One process for each request: JSON on standard input, ``{"ok": ...}`` or ``{"err
 from __future__ import annotations
 
 import json
-import uuid
+import logging
 from collections.abc import Callable
 from typing import Any
 
+from irods.exception import PycommandsException, iRODSException
 from irods.session import iRODSSession
 
 from python_rules.config import Config
-from python_rules.engine import drain, ledger, preflight, sessions
-from python_rules.engine.keys import require_key
+from python_rules.engine import accept, again, delayed, health, key_actions, lease, ledger, patrol, plan, sessions, sharing
 from python_rules.engine.ledger import Entry, Ledger
-from python_rules.jobs import model, paths, record, states
-from python_rules.jobs.errors import JobError, RequestError
-from python_rules.jobs.model import JobRequest
-from python_rules.jobs.record import Body
+from python_rules.engine.transfer.errors import meaning
+from python_rules.jobs import beat, record, states
+from python_rules.jobs.errors import JobError
 
-# The namespace of ids made from idempotency keys: same user and key, same job.
-_IDS = uuid.UUID("6f0b7a0e-6c58-4d0c-9b0f-3c1f5b1c9a51")
+log = logging.getLogger("sluice.requests")
 
 
 def answer(config: Config, text: str) -> dict[str, Any]:
@@ -34,37 +32,23 @@ def answer(config: Config, text: str) -> dict[str, Any]:
             return {"ok": action(config, service, **values)}
     except JobError as error:
         return {"error": error.public()}
+    except (iRODSException, PycommandsException) as error:
+        log.exception("request")
+        return {"error": meaning(error, "the zone").public()}
 
 
 def submit(config: Config, service: iRODSSession, request: dict[str, Any], user: str, door: str) -> dict[str, Any]:
-    """Check a request as its user and write its record; the same id or idempotency key gives the same job."""
-    wanted = model.from_json(request)
-    job_id = _id_of(wanted, user)
-    book = Ledger(service, config.ledger)
-    entry = book.find(job_id)
-    if entry is None:
-        entry = _accepted(config, service, book, Body(job_id, user, door, ledger.now(), wanted))
-    elif entry.body.user != user or not _same(entry.body.request, wanted):
-        raise RequestError(
-            "job_exists",
-            "another job has this id or idempotency key",
-            field="idempotency_key" if wanted.idempotency_key else "id",
-            remedy="use a new one for a new request",
-        )
-    return {"job": entry.public(), "to_be_queued": entry.status.state == states.QUEUED}
+    """Accept a job, and see that the patrol lives that looks after it."""
+    answer = accept.submit(config, service, request, user, door)
+    patrol.ensure(config, service)
+    return answer
 
 
-def _accepted(config: Config, service: iRODSSession, book: Ledger, body: Body) -> Entry:
-    for field, path in (("source", body.request.source), ("target", body.request.target)):
-        if path and paths.is_within(path, book.collection):
-            raise RequestError(
-                "bad_path", f"{field} lies in the ledger of the jobs", field=field, remedy="name a path of your own"
-            )
-    if body.request.key:
-        require_key(config, body.request.key)
-    with sessions.as_user(config, body.user) as user_session:
-        preflight.check(body.request, body.user, user_session, service)
-    return book.create(body)
+def gather(config: Config, service: iRODSSession, collection_id: str, user: str) -> dict[str, Any]:
+    """Make one job of what ``user`` put into a policy's collection; ``{"job": None}`` if nothing is left there."""
+    answer = accept.gather(config, service, collection_id, user)
+    patrol.ensure(config, service)
+    return answer
 
 
 def status(config: Config, service: iRODSSession, id: str, user: str, admin: bool) -> dict[str, Any]:
@@ -87,7 +71,8 @@ def retry(config: Config, service: iRODSSession, id: str, user: str, admin: bool
     """Queue a job again that failed, was cancelled, or did only a part."""
     book = Ledger(service, config.ledger)
     entry = _own(book, id, user, admin)
-    book.transition(entry, states.QUEUED, user, [(record.ERROR, "", ""), (record.CANCEL_REQUESTED, "", "")])
+    cleared = [(name, "", "") for name in (record.ERROR, record.CANCEL_REQUESTED, record.WAITING)]
+    book.transition(entry, states.QUEUED, user, cleared)
     return entry.public()
 
 
@@ -99,15 +84,45 @@ def fail(config: Config, service: iRODSSession, id: str, error: dict[str, Any], 
     return entry.public()
 
 
-def gather(config: Config, service: iRODSSession, collection_id: str, user: str) -> dict[str, Any]:
-    """Make one job of what ``user`` put into a policy's collection; ``{"job": None}`` if nothing is there."""
-    with sessions.as_user(config, user) as user_session:
-        request, marks = drain.request_for(service, user_session, collection_id, user)
-        if request is None:
-            return {"job": None}
-        answer = submit(config, service, request.as_json(), user, "hook")
-        drain.unmark(user_session, marks)
-    return {"job": answer["job"]}
+def broke_off(config: Config, service: iRODSSession, id: str, reason: str) -> dict[str, Any]:
+    """An engine ended without a word: try its job again, unless another one has it by now."""
+    book = Ledger(service, config.ledger)
+    entry = book.get(id)
+    held = entry.status.lease
+    if entry.status.state != states.RUNNING or not (held and lease.is_of_the_dead(held)):
+        return {"state": entry.status.state}
+    error = JobError("engine_failed", reason, remedy="the engine's log may have the details")
+    return {"state": again.try_again(config, service, book, entry, error, "sluice_run")}
+
+
+def go_round(config: Config, service: iRODSSession) -> dict[str, Any]:
+    """One round of the patrol."""
+    return patrol.go_round(config, service)
+
+
+def start_patrol(config: Config, service: iRODSSession) -> dict[str, Any]:
+    """See that the patrol's rule is in the queue, once."""
+    return {"started": patrol.ensure(config, service, now=True)}
+
+
+def pause(config: Config, service: iRODSSession, reason: str, user: str) -> dict[str, Any]:
+    """Let no job begin and running ones stop between two objects, until ``resume``."""
+    book = Ledger(service, config.ledger)
+    book.make_root()
+    told = f"the service is paused by {user} since {ledger.now()}" + (f": {reason}" if reason else "")
+    book.tell(beat.PAUSED_ATTRIBUTE, told[:500])
+    return {"paused": told[:500]}
+
+
+def resume(config: Config, service: iRODSSession) -> dict[str, Any]:
+    """Let jobs run again; those that wait are queued."""
+    book = Ledger(service, config.ledger)
+    book.tell(beat.PAUSED_ATTRIBUTE, "")
+    queued = {row.text for row in delayed.rows(service)}
+    waiting = [book.read(path) for path, _ in book.in_states(states.STARTABLE)]
+    for entry in waiting:
+        again.requeue(config, service, book, entry, queued)
+    return {"queued": len(waiting)}
 
 
 def _own(book: Ledger, job_id: str, user: str, admin: bool) -> Entry:
@@ -117,23 +132,21 @@ def _own(book: Ledger, job_id: str, user: str, admin: bool) -> Entry:
     return entry
 
 
-def _id_of(request: JobRequest, user: str) -> str:
-    if request.id:
-        return request.id
-    if request.idempotency_key:
-        return str(uuid.uuid5(_IDS, f"{user}\n{request.idempotency_key}"))
-    return str(uuid.uuid4())
-
-
-def _same(one: JobRequest, other: JobRequest) -> bool:
-    return {**one.as_json(), "id": ""} == {**other.as_json(), "id": ""}
-
-
 ACTIONS: dict[str, Callable[..., dict[str, Any]]] = {
     "submit": submit,
     "status": status,
     "cancel": cancel,
     "retry": retry,
     "fail": fail,
+    "broke_off": broke_off,
     "drain": gather,
+    "patrol": go_round,
+    "start_patrol": start_patrol,
+    "pause": pause,
+    "resume": resume,
+    "plan": plan.of,
+    "may_use_key": accept.may_use_key,
+    "health": health.of,
+    "keys": key_actions.answer,
+    "share": sharing.answer,
 }

@@ -4,63 +4,89 @@ from __future__ import annotations
 
 import json
 import logging
-import os
-import socket
 import threading
+from collections.abc import Callable
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import ExitStack
+from typing import Any, TypeVar
 
 from irods.exception import NetworkException, iRODSException
 
 from python_rules.config import Config
-from python_rules.engine import sessions
-from python_rules.engine.convert import Converted, Tools, Watch, convert_object, prepare_target
-from python_rules.engine.keys import Keyring
+from python_rules.engine import identity, lease, leftovers, sessions
+from python_rules.engine.again import try_again
+from python_rules.engine.convert import Converted, Tools, Watch, prepare_target
+from python_rules.engine.lease import Lease
 from python_rules.engine.ledger import Entry, Ledger, now
 from python_rules.engine.meter import Meter
+from python_rules.engine.packed import work_on
 from python_rules.engine.parallel import Workers
-from python_rules.engine.transfer.zone import Listing, SourceObject, Zone
+from python_rules.engine.threads import Zones
+from python_rules.engine.transfer.zone import Listing, SourceObject
 from python_rules.jobs import record, states
-from python_rules.jobs.errors import JobError
+from python_rules.jobs.errors import PASSING, JobError
 
 log = logging.getLogger("sluice.engine")
+T = TypeVar("T")
+
+STOP_SECONDS = 0.2  # for threads of a stopped attempt to come to an end by themselves
+LOOK_SECONDS = 0.25  # how often an attempt looks whether it is to end; a cancel takes effect within two seconds
+STOPPED = ("cancelled", "lease_lost")  # not an object's failure
 
 
 def run(config: Config, job_id: str, user: str) -> int:
-    """Run the job if it may start; 0 unless it ended ``failed``. Raises JobError if it is not the user's."""
+    """Run the job if it may start; 0 unless it ended ``failed``. Raises JobError if it is not the user's.
+
+    ``user`` is '' where the service account itself queued the job.
+    """
     with sessions.as_service(config) as service:
         book = Ledger(service, config.ledger)
         entry = book.get(job_id)
-        if entry.body.user != user:
+        if user and entry.body.user != user:
             raise JobError("not_permitted", f"job {job_id} is not one of {user}")
         if entry.status.state not in states.STARTABLE:
             log.info("job %s is %s: nothing to start", job_id, entry.status.state)
             return 0
-        return Attempt(config, book, entry).run()
+        if paused := book.paused():
+            book.replace(entry, [(record.WAITING, paused, "")])  # whoever resumes the service queues it again
+            return 0
+        held = lease.take(book, entry)
+        if held is None:
+            log.info("job %s is another engine's", job_id)
+            return 0
+        return Attempt(config, book, entry, held).run()
 
 
 class Attempt:
-    """One attempt; the thread that calls ``run`` alone talks to the ledger, the others work on objects."""
+    """One attempt; the thread that calls ``run`` alone writes to the ledger, the others work on objects."""
 
-    def __init__(self, config: Config, book: Ledger, entry: Entry) -> None:
+    def __init__(self, config: Config, book: Ledger, entry: Entry, held: Lease) -> None:
         self._config = config
         self._book = book
         self._entry = entry
         self._request = entry.body.request
-        self._number = entry.status.attempt + 1
-        self._actor = f"engine@{socket.gethostname()}:{os.getpid()}"
+        self._lease = held
+        self._actor = f"engine@{held.host}:{held.pid}"
         self._meter = Meter()
         self._stop = threading.Event()
+        self._paused = ""
+        self._all_begun = False
+        self._running: set[Future[Any]] = set()
+        self._abandoned = False
+        self._reported: set[str] = set()  # sources that an earlier attempt told of as done
         self._failures: list[JobError] = []
         self._lines: list[str] = []
 
     def run(self) -> int:
         """Do the work and record how it ended; 0 unless the job failed."""
-        self._transition(states.RUNNING, [(record.ATTEMPT, str(self._number), ""), self._lease(), self._progress()])
+        number = (record.ATTEMPT, str(self._lease.number), "")
+        self._transition(states.RUNNING, [number, self._lease.avu(), self._progress(), (record.WAITING, "", "")])
         try:
+            self._check_deadline()
             self._work()
+            return self._finished()
         except JobError as error:
-            return self._failed(error)
+            return self._finished() if error.code == "cancelled" else self._failed(error)
         except NetworkException as error:
             return self._failed(JobError("zone_unavailable", f"the zone went away: {error}", remedy="retry the job"))
         except iRODSException as error:
@@ -69,54 +95,108 @@ class Attempt:
             log.exception("job %s", self._entry.body.id)
             text = f"the engine failed: {type(error).__name__}"
             return self._failed(JobError("engine_failed", text, remedy="the engine's log has the details"))
-        return self._finished()
 
     def _work(self) -> None:
-        with ExitStack() as opened:
-            # workers' sessions are closed by this thread, after the pool has ended
-            zones = _Zones(self._config, self._entry.body, opened)
-            listing = self._prepared(zones.mine())
-            tools = Tools(Workers(self._config["engine.threads"]), Keyring.of(self._config))
-            with ThreadPoolExecutor(self._config["engine.connections"], "object") as pool:
-                todo = iter(listing.objects)
-                running: set[Future[None]] = set()
-                while self._fill(pool, running, todo, zones, listing, tools):
-                    done, running = wait(running, self._config["engine.heartbeat_seconds"], FIRST_COMPLETED)
-                    for future in done:
-                        future.result()
-                    self._heartbeat_if_due()
+        opened = ExitStack()  # workers' sessions are closed by this thread, after theirs have ended
+        zones = Zones(self._config, self._entry.body, self._lease.number, opened)
+        pool = ThreadPoolExecutor(self._config["engine.connections"], "object")
+        try:
+            listing = self._awaited(pool.submit(self._prepared, zones))
+            body = self._entry.body
+            keys = identity.keys_for(self._config, self._book.session, body.user, body.id)
+            tools = Tools(Workers(self._config["engine.threads"]), keys)
+            self._objects(pool, zones, listing, tools)
+        except BaseException:
+            self._stop.set()
+            raise
+        finally:
+            self._leave(pool, opened)
 
-    def _prepared(self, zone: Zone) -> Listing:
-        listing = zone.list(self._request.source, only=self._request.objects)
+    def _leave(self, pool: ThreadPoolExecutor, opened: ExitStack) -> None:
+        """Close what was opened. Of a stopped attempt threads may be in the middle of a block: they are given a
+        moment, then left behind, and end with the process."""
+        pool.shutdown(wait=False, cancel_futures=True)
+        self._abandoned = bool(wait(self._running, STOP_SECONDS).not_done)
+        if not self._abandoned:
+            opened.close()
+
+    def _awaited(self, future: Future[T]) -> T:
+        """The result of another thread's work, with heartbeats meanwhile."""
+        self._running = {future}
+        while not future.done():
+            wait([future], LOOK_SECONDS)
+            self._look()
+            if self._stop.is_set():
+                raise JobError("cancelled", "the job was cancelled")
+        return future.result()
+
+    def _objects(self, pool: ThreadPoolExecutor, zones: Zones, listing: Listing, tools: Tools) -> None:
+        """All objects of the listing, a few of them at a time."""
+        todo = iter(listing.objects)
+        running: set[Future[None]] = set()
+        self._running = running
+
+        def begin(source: SourceObject) -> Future[None]:
+            return pool.submit(self._one, zones, listing, source, tools)
+
+        while self._fill(running, todo.__next__, begin) and not self._stop.is_set():
+            done, _ = wait(running, LOOK_SECONDS, FIRST_COMPLETED)
+            running -= done
+            for future in done:
+                future.result()
+            self._look()
+
+    def _prepared(self, zones: Zones) -> Listing:
+        """What there is to do; undoes first what earlier attempts left half-made."""
+        zone = zones.mine()
+        if self._lease.number > 1:
+            self._reported = leftovers.undo(self._config, self._entry)
+        listing = leftovers.listing(zone, zones.session(), self._request, first=self._lease.number == 1)
         prepare_target(zone, self._request, listing)
-        self._meter.total(len(listing.objects), listing.size)
-        self._heartbeat()
+        gone = self._reported - {found.path for found in listing.objects}
+        self._meter.total(len(listing.objects) + len(gone), listing.size)
+        for _ in gone:
+            self._meter.object_done()  # published by an earlier attempt, which removed the original
         return listing
 
-    def _fill(self, pool, running, todo, zones, listing, tools) -> bool:  # type: ignore[no-untyped-def]
-        """Keep a few objects in flight; False when nothing runs and nothing is left."""
-        while len(running) < 2 * self._config["engine.connections"] and not self._stop.is_set():
-            source = next(todo, None)
-            if source is None:
+    def _fill(
+        self,
+        running: set[Future[None]],
+        following: Callable[[], SourceObject],
+        begin: Callable[[SourceObject], Future[None]],
+    ) -> bool:
+        """Keep a few objects in flight; False when nothing runs and nothing is left, or the service is paused."""
+        while len(running) < 2 * self._config["engine.connections"] and not (self._stop.is_set() or self._paused):
+            try:
+                running.add(begin(following()))
+            except StopIteration:
+                self._all_begun = True
                 break
-            running.add(pool.submit(self._one, zones, listing, source, tools))
         return bool(running)
 
-    def _one(self, zones: _Zones, listing: Listing, source: SourceObject, tools: Tools) -> None:
+    def _one(self, zones: Zones, listing: Listing, source: SourceObject, tools: Tools) -> None:
         """Work on one object in a thread of its own; its failure is a result, not the job's end."""
         if self._stop.is_set():
             return
-        watch = Watch(self._meter.advance, self._stop.is_set)
+        watch = Watch(self._meter.advance, self._stop.is_set, lambda: self._may_publish(zones))
         try:
-            done = convert_object(zones.mine(), self._request, listing, source, tools, watch)
+            done = work_on(zones.mine(), self._request, listing, source, tools, watch)
         except JobError as error:
-            if error.code != "cancelled":
+            if error.code not in STOPPED:
                 self._note_failure(source, error)
         else:
             self._note_success(done)
 
+    def _may_publish(self, zones: Zones) -> None:
+        """Raise JobError unless the record, as it is now, says that this attempt holds the job."""
+        status = record.Status.from_avus(zones.book().avus(self._entry.path))
+        self._lease.check(status)
+        if status.cancel_requested:
+            raise JobError("cancelled", "the job was cancelled")
+
     def _note_success(self, done: Converted) -> None:
-        self._lines.append(json.dumps({"state": "skipped" if done.skipped else "succeeded", **done.as_json()}))
+        if done.source not in self._reported:
+            self._lines.append(json.dumps({"state": "skipped" if done.skipped else "succeeded", **done.as_json()}))
         self._meter.object_done()
 
     def _note_failure(self, source: SourceObject, error: JobError) -> None:
@@ -124,18 +204,38 @@ class Attempt:
         self._lines.append(json.dumps({"state": "failed", "source": source.path, "error": error.public()}))
         self._meter.object_failed()
 
-    def _heartbeat_if_due(self) -> None:
-        if self._meter.since_beat() >= self._config["engine.heartbeat_seconds"]:
-            self._heartbeat()
+    def _look(self) -> None:
+        """See whether the attempt is to end, and write a heartbeat when one is due; raises ``lease_lost``.
 
-    def _heartbeat(self) -> None:
-        """Write lease and progress, hand over results, and see whether somebody asked for an end."""
-        self._meter.beat()
-        self._entry.avus = self._book.avus(self._entry.path)
-        self._book.replace(self._entry, [self._lease(), self._progress()])
-        self._hand_over_results()
+        A zone that does not answer is asked again, until the lease may have run out: then nothing may go on.
+        """
+        try:
+            self._look_once()
+        except (NetworkException, iRODSException, OSError) as error:
+            log.warning("job %s: no heartbeat: %s", self._entry.body.id, type(error).__name__)
+            if self._meter.since_beat() > self._config["engine.lease_seconds"] / 2:
+                raise JobError("lease_lost", "the zone took no heartbeat") from error
+
+    def _look_once(self) -> None:
+        self._refresh()
         if self._entry.values_of(record.CANCEL_REQUESTED):
             self._stop.set()
+        if self._meter.since_beat() >= self._config["engine.heartbeat_seconds"]:
+            self._paused = self._book.paused()
+            self._book.replace(self._entry, [self._lease.avu(), self._progress()])
+            self._meter.beat()
+            self._hand_over_results()
+            self._check_deadline()
+
+    def _refresh(self) -> None:
+        """Read the record again; raises JobError ``lease_lost`` if the job is another's by now."""
+        self._entry.avus = self._book.avus(self._entry.path)
+        self._lease.check(self._entry.status)
+
+    def _check_deadline(self) -> None:
+        deadline = self._request.deadline
+        if deadline and now() > deadline:
+            raise JobError("deadline_passed", f"the job was not done by {deadline}", field="deadline")
 
     def _hand_over_results(self) -> None:
         lines, self._lines = self._lines, []
@@ -144,50 +244,56 @@ class Attempt:
     def _finished(self) -> int:
         if self._stop.is_set():
             return self._end(states.CANCELLED, None)
+        if self._paused and not self._all_begun:
+            return self._end_paused()
         if not self._failures:
             return self._end(states.SUCCEEDED, None)
+        passing = next((error for error in self._failures if error.code in PASSING), None)
+        if passing and self._entry.status.tries + 1 < self._config["jobs.attempts"]:
+            return self._broken_off(passing)
         ended = states.PARTIAL if self._meter.objects_done else states.FAILED
         return self._end(ended, self._failures[0])
 
     def _failed(self, error: JobError) -> int:
+        """End the attempt for a reason that concerns the whole job."""
         self._stop.set()
-        return self._end(states.FAILED, error)
+        try:
+            if error.code == "lease_lost":
+                log.warning("job %s: %s", self._entry.body.id, error.text)
+                return 0
+            return self._broken_off(error) if error.code in PASSING else self._end(states.FAILED, error)
+        except (JobError, NetworkException, iRODSException) as then:
+            # the record cannot be written; when the lease has run out, the patrol goes on from here
+            log.warning("job %s: %s, then %s", self._entry.body.id, error.text, type(then).__name__)
+            return 1
+
+    def _broken_off(self, error: JobError) -> int:
+        self._refresh()
+        self._hand_over_results()
+        ended = try_again(self._config, self._book.session, self._book, self._entry, error, self._actor)
+        log.info("job %s is %s after attempt %d: %s", self._entry.body.id, ended, self._lease.number, error.text)
+        return 1 if ended == states.FAILED else 0
+
+    def _end_paused(self) -> int:
+        self._refresh()
+        self._hand_over_results()
+        waiting = [(record.LEASE, "", ""), (record.WAITING, self._paused, ""), self._progress("waiting")]
+        self._book.transition(self._entry, states.RETRYING, record.PAUSE_ACTOR, waiting)
+        return 0
 
     def _end(self, state: str, error: JobError | None) -> int:
+        self._refresh()
+        if self._abandoned:
+            with sessions.as_user(self._config, self._entry.body.user) as user:
+                leftovers.clean(self._book.session, user, self._entry.body.id)
         self._hand_over_results()
-        self._meter.beat()
         told = (record.ERROR, "", "") if error is None else record.json_value(record.ERROR, error.public())
-        self._entry.avus = self._book.avus(self._entry.path)
-        self._transition(state, [self._progress("done"), (record.LEASE, "", ""), told])
+        self._transition(state, [self._progress("done"), (record.LEASE, "", ""), (record.WAITING, "", ""), told])
         log.info("job %s ended %s", self._entry.body.id, state)
         return 1 if state == states.FAILED else 0
 
     def _transition(self, state: str, replace: list[record.Avu]) -> None:
         self._book.transition(self._entry, state, self._actor, replace)
 
-    def _lease(self) -> record.Avu:
-        held = {"host": socket.gethostname(), "pid": os.getpid(), "fence": self._number, "heartbeat": now()}
-        return record.json_value(record.LEASE, held)
-
     def _progress(self, phase: str = "working") -> record.Avu:
         return record.json_value(record.PROGRESS, self._meter.progress(phase, now()))
-
-
-class _Zones:
-    """A zone connection for each thread, as the job's user; closed with ``opened``."""
-
-    def __init__(self, config: Config, body: record.Body, opened: ExitStack) -> None:
-        self._config = config
-        self._body = body
-        self._opened = opened
-        self._lock = threading.Lock()
-        self._local = threading.local()
-
-    def mine(self) -> Zone:
-        """The calling thread's."""
-        zone: Zone | None = getattr(self._local, "zone", None)
-        if zone is None:
-            with self._lock:
-                session = self._opened.enter_context(sessions.as_user(self._config, self._body.user))
-            zone = self._local.zone = Zone(session, self._body.id)
-        return zone

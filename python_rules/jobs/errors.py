@@ -32,6 +32,7 @@ CODES: Dict[str, int] = {
     "source_changed": 409,
     "corrupt_ciphertext": 422,
     "corrupt_compressed_data": 422,
+    "unsafe_archive": 422,
     "wrong_encoding": 422,
     "verification_failed": 500,
     "engine_failed": 500,
@@ -42,6 +43,10 @@ CODES: Dict[str, int] = {
     "lease_lost": 409,
     "deadline_passed": 409,
 }
+
+
+# What may be gone at the next attempt; everything else stays as it is until somebody does something.
+PASSING = frozenset({"zone_unavailable"})
 
 
 class JobError(Exception):

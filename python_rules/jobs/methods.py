@@ -8,6 +8,8 @@ from __future__ import annotations
 from typing import Dict, NamedTuple, Optional, Tuple
 
 COMPRESS, DECOMPRESS, ENCRYPT, DECRYPT = "compress", "decompress", "encrypt", "decrypt"
+REKEY = "rekey"
+NONE = "none"
 AUTO = "auto"  # chosen for each object by a sample of it: zstd, or none
 
 
@@ -30,6 +32,7 @@ OPERATIONS: Dict[str, Operation] = {
     "decrypt": Operation((DECRYPT,), "restore what encrypt made"),
     "compress_encrypt": Operation((COMPRESS, ENCRYPT), "compress, then encrypt, in one pass"),
     "decrypt_decompress": Operation((DECRYPT, DECOMPRESS), "decrypt, then decompress, in one pass"),
+    REKEY: Operation((REKEY,), "seal again in place, under a key's present version, what is under an older one"),
 }
 
 
@@ -45,11 +48,15 @@ COMPRESSIONS: Dict[str, Method] = {
     "zstd": Method(".zst", (1, 3, 19), "zstd"),
     "gzip": Method(".gz", (0, 1, 3), "gzip, zcat"),
     AUTO: Method("", (1, 3, 19), "zstd, or anything: what does not shrink is left as it is"),
+    NONE: Method("", None, "anything: the data as they are"),
     "bgzf": Method(".gz", (0, 1, 3), "htslib (bgzip, tabix), gzip, zcat"),
 }
 
 ENCRYPTIONS: Dict[str, Method] = {
     "aes256-gcm": Method(".tink", None, "Google Tink, AES256_GCM_HKDF_1MB streaming AEAD"),
+    "openssl-ctr": Method(".enc", None, "openssl enc -aes-256-ctr -pbkdf2 -iter 1000, as LEXIS; NOT AUTHENTICATED"),
+    "openssl-cbc": Method(".cbc", None, "openssl enc -aes-256-cbc -pbkdf2; NOT AUTHENTICATED"),
+    "crypt4gh": Method(".c4gh", None, "the crypt4gh tool, htslib's plug-in, EGA; its end can be cut off unnoticed"),
 }
 
 EXISTING = ("refuse", "skip", "replace")

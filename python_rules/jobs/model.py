@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from dataclasses import asdict, dataclass
+from datetime import datetime
 from typing import Any, Callable, Dict, Optional, Tuple
 
 from python_rules.jobs import methods, paths
@@ -13,6 +14,7 @@ from python_rules.jobs.errors import RequestError
 # irule cuts a parameter silently after so many bytes (seen on 5.0.2).
 IRULE_CUT = 1084
 LARGEST_REQUEST = 64 * 1024
+TIME_FORMAT = "%Y-%m-%dT%H:%M:%SZ"
 _JOB_ID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
 _KEY_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 
@@ -35,6 +37,9 @@ class JobRequest:
     existing: str = "refuse"
     original: str = "keep"
     objects: Tuple[str, ...] = ()
+    pack: bool = False  # the collection becomes one archive, or such an archive a collection again
+    priority: int = 0  # 1 to 9, in the delay queue; 0: the zone's own default, which is 5
+    deadline: str = ""  # UTC as 2026-11-22T12:00:00Z: not done by then, the job fails
     id: str = ""
     idempotency_key: str = ""
 
@@ -110,15 +115,26 @@ def _with_defaults(request: JobRequest) -> JobRequest:
             field="encryption",
             remedy="leave encryption out: it is known from the object",
         )
-    elif request.key:
+    elif request.key and methods.REKEY not in request.steps:
         raise RequestError(
             "bad_value",
             f"key does not go with {request.operation}",
             field="key",
             remedy="leave key out: where one is needed the object names it",
         )
+    if methods.REKEY in request.steps:
+        _check_in_place(request)
+        filled["existing"] = "replace"
     _check_target(request)
     return JobRequest(**filled)
+
+
+def _check_in_place(request: JobRequest) -> None:
+    for field, given in (("target", request.target), ("original", request.original != "keep"), ("pack", request.pack)):
+        if given:
+            raise RequestError(
+                "bad_value", f"{field} does not go with {request.operation}", field=field, remedy=f"leave {field} out"
+            )
 
 
 def _check_target(request: JobRequest) -> None:
@@ -189,6 +205,29 @@ def _integer(value: Any, field: str) -> Optional[int]:
     return value
 
 
+def _boolean(value: Any, field: str) -> bool:
+    known = {True: True, False: False, "true": True, "false": False, "": False}
+    if not isinstance(value, (bool, str)) or value not in known:
+        raise RequestError("bad_value", f"{field} is not true or false", field=field, remedy="give true or false")
+    return known[value]
+
+
+def _priority(value: Any, field: str) -> int:
+    number = _integer(value, field) or 0
+    if not 0 <= number <= 9:
+        raise RequestError("bad_value", f"{field} is not 1 to 9", field=field, remedy="give 1 (last) to 9 (first)")
+    return number
+
+
+def _time(value: Any, field: str) -> str:
+    try:
+        datetime.strptime(value, TIME_FORMAT)
+    except (TypeError, ValueError):
+        remedy = "give UTC as 2026-11-22T12:00:00Z"
+        raise RequestError("bad_value", f"{field} is not a time", field=field, remedy=remedy) from None
+    return str(value)
+
+
 def _key_name(value: Any, field: str) -> str:
     if not isinstance(value, str) or not _KEY_NAME.fullmatch(value):
         raise RequestError(
@@ -231,6 +270,9 @@ _FIELDS: Dict[str, Callable[[Any, str], Any]] = {
     "existing": _word(methods.EXISTING, "bad_value", "value"),
     "original": _word(methods.ORIGINAL, "bad_value", "value"),
     "objects": _objects,
+    "pack": _boolean,
+    "priority": _priority,
+    "deadline": _maybe(_time),
     "id": _maybe(_job_id),
     "idempotency_key": _maybe(_text),
 }

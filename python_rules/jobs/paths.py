@@ -55,8 +55,8 @@ def is_within(path: str, collection: str) -> bool:
 
 
 def is_hidden(path: str) -> bool:
-    """Whether the path is one of the engine's own unpublished siblings."""
-    return split(path)[1].startswith(HIDDEN_PREFIX)
+    """Whether the path is one of the engine's own unpublished siblings, or in one."""
+    return "/" + HIDDEN_PREFIX in path
 
 
 def _bad(field: str, text: str, remedy: str) -> RequestError:

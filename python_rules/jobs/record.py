@@ -23,7 +23,6 @@ LEASE = "sluice::lease"
 PROGRESS = "sluice::progress"
 ERROR = "sluice::error"
 WAITING = "sluice::waiting"
-DEADLINE = "sluice::deadline"
 TRANSITION = "sluice::transition"  # one AVU for each: value 'n state', unit 'time actor'
 CANCEL_REQUESTED = "sluice::cancel"
 IDEMPOTENCY = "sluice::idempotency"
@@ -152,6 +151,8 @@ def public(body: Body, status: Status) -> Dict[str, Any]:
         "key": request.key,
         "existing": request.existing,
         "original": request.original,
+        "priority": request.priority or None,
+        "deadline": request.deadline or None,
         "user": body.user,
         "door": body.door,
         "state": status.state,

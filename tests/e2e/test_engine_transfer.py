@@ -15,9 +15,11 @@ from irods.meta import iRODSMeta
 from irods.models import Collection, DataObject
 from irods.session import iRODSSession
 
+from python_rules.engine import packed
 from python_rules.engine.convert import Converted, Tools, Watch, convert_object, prepare_target
 from python_rules.engine.keys import FileProvider, Keyring, KeyUse, Log, Who, create_master_key
 from python_rules.engine.parallel import Workers
+from python_rules.engine.transfer import trees
 from python_rules.engine.transfer.listing import Listing
 from python_rules.engine.transfer.zone import OLD, Zone
 from python_rules.jobs.errors import JobError
@@ -332,3 +334,102 @@ def test_the_keys_stay_out_of_the_catalogue(place: Place, tmp_path: Path) -> Non
     place.job(operation="encrypt", source="a", key="k")
     secret = place.tools.keyring.sealing_key("k", place.path).secret
     assert all(secret.hex() not in str(avu) for avu in place.avus("a.tink").values())
+
+
+def filled(place: Place) -> None:
+    """A tree with awkward names, an empty collection, AVUs and ACLs."""
+    for number, name in enumerate([*NAMES, "/".join(["ü" * 60] * 3) + "/long"]):
+        place.write(f"in/{name}", some(number * 1000) if name != "empty" else b"")
+    place.write("in/big", some(5_000_000))
+    place.session.collections.create(f"{place.path}/in/nothing here")
+    place.session.metadata.add(DataObject, f"{place.path}/in/plain.txt", iRODSMeta("project", "Ünï=code", "u"))
+    place.session.metadata.add(Collection, f"{place.path}/in", iRODSMeta("experiment", "42"))
+    right = iRODSAccess("read", f"{place.path}/in/plain.txt", place.other_user.name, place.other_user.zone)
+    place.session.acls.set(right)
+
+
+def pack_job(place: Place, job_id: str = "", **values: Any) -> list[Converted | JobError]:
+    """As Place.job, for jobs that pack."""
+    request = from_json({**values, "source": f"{place.path}/{values['source']}", "pack": True})
+    zone = Zone(place.session, job_id or str(uuid.uuid4()))
+    try:
+        listing = packed.as_one(zone, request, zone.list(request.source, only=request.objects))
+        prepare_target(zone, request, listing)
+        return [packed.work_on(zone, request, listing, source, place.tools, Watch()) for source in listing.objects]
+    except JobError as error:
+        return [error]
+
+
+@pytest.mark.parametrize("compression", ["zstd", "none"])
+def test_a_collection_packed_and_back(place: Place, compression: str) -> None:
+    """One object holds names, contents, empty collections, AVUs and ACLs; a job done twice is done once."""
+    filled(place)
+    job_id = str(uuid.uuid4())
+    given = {"operation": "compress_encrypt", "source": "in", "key": "k", "compression": compression}
+    first, again = pack_job(place, job_id, **given)[0], pack_job(place, job_id, **given)[0]
+    assert isinstance(first, Converted), first
+    assert isinstance(again, Converted)
+    suffix = ".zst" if compression == "zstd" else ""
+    assert first.target == again.target == f"{place.path}/in.tar{suffix}.tink"
+    assert place.avus(f"in.tar{suffix}.tink")["experiment"] == ("42", None)
+    operation = "decrypt_decompress" if suffix else "decrypt"
+    source = f"in.tar{suffix}.tink"
+    back = pack_job(place, operation=operation, source=source, target=f"{place.path}/back")[0]
+    assert isinstance(back, Converted), back
+    assert back.plain_sha256 == first.plain_sha256
+    same_tree(place)
+    assert getattr(pack_job(place, operation=operation, source=source)[0], "code", "") == "target_exists"
+
+
+def same_tree(place: Place) -> None:
+    """What was unpacked is what was packed."""
+    for name, content in place.content.items():
+        assert place.read("back" + name.removeprefix("in")) == content
+    assert place.session.collections.exists(f"{place.path}/back/nothing here")
+    assert place.avus("back/plain.txt") == {"project": ("Ünï=code", "u")}
+    rights = place.session.acls.get(place.session.data_objects.get(f"{place.path}/back/plain.txt"))
+    assert place.other_user.name in {right.user_name for right in rights}
+    about = {avu.name: avu.value for avu in place.session.metadata.get(Collection, f"{place.path}/back")}
+    assert about["experiment"] == "42"
+    times = [place.session.data_objects.get(f"{place.path}/{top}/plain.txt").modify_time for top in ("in", "back")]
+    assert times[0].replace(microsecond=0) == times[1].replace(microsecond=0)
+
+
+def test_a_packed_collection_that_is_damaged(place: Place) -> None:
+    """Nothing is unpacked, not even what was before the damage."""
+    filled(place)
+    assert isinstance(pack_job(place, operation="compress", source="in")[0], Converted)
+    data = bytearray(place.read("in.tar.zst"))
+    data[-5000] ^= 1
+    place.write("in.tar.zst", bytes(data))
+    done = pack_job(place, operation="decompress", source="in.tar.zst", target=f"{place.path}/back")[0]
+    assert isinstance(done, JobError)
+    assert done.offset is not None
+    left = {found.name for found in place.session.collections.get(place.path).subcollections}
+    assert left == {"in"}
+
+
+def test_packing_takes_the_original_away(place: Place) -> None:
+    """Where that was asked for, and only what was packed."""
+    filled(place)
+    assert isinstance(pack_job(place, operation="compress", source="in", original="remove")[0], Converted)
+    assert not place.session.collections.exists(f"{place.path}/in")
+
+
+def test_what_a_broken_unpacking_left_goes(place: Place) -> None:
+    """The hidden collection of a killed attempt, at the next one."""
+    job_id = str(uuid.uuid4())
+    place.write(f".sluice-{job_id}-17-1/a/b", b"half")
+    other = place.write(".sluice-00000000-0000-0000-0000-000000000000-17/a", b"of another job")
+    trees.clear(place.session, place.session, job_id)
+    assert not place.session.collections.exists(f"{place.path}/.sluice-{job_id}-17-1")
+    assert place.session.data_objects.exists(other)
+    assert Zone(place.session, job_id).list(place.path).objects == ()
+
+
+def test_only_collections_are_packed(place: Place) -> None:
+    """A data object is compressed as it is."""
+    place.write("a", some())
+    done = pack_job(place, operation="compress", source="a")[0]
+    assert isinstance(done, JobError)
+    assert done.field == "pack"

@@ -59,6 +59,55 @@ def test_there_and_back(stack: Stack, session: iRODSSession, place: str, prefix:
     assert read(session, f"/{stack.site.zone}/{restored}") == TEXT
 
 
+@pytest.mark.parametrize("name", ["data", "it's 100% _ü"])
+def test_the_size_of_a_dataset_is_told_in_texts(stack: Stack, session: iRODSSession, place: str, name: str) -> None:
+    """Bytes, files and small files, of the dataset and nothing beside it; a replica counts once."""
+    session.collections.create(f"{place}/{name}/below")
+    write(session, f"{place}/{name}/a", b"x" * 1000)
+    write(session, f"{place}/{name}/below/b", b"x" * 234)
+    session.collections.create(f"{place}/{name}2")
+    write(session, f"{place}/{name}2/c", b"x" * 5000)
+    body = {"target_system": stack.site.zone, "target_path": f"{place}/{name}"}
+
+    with stack.rest() as client:
+        submitted = client.post("/staging/data/size", json=body)
+        found = client.get(f"/staging/data/size/{submitted.json()['request_id']}")
+        missing = client.post("/staging/data/size", json={**body, "target_path": f"{place}/none"}).json()
+        nothing = client.get(f"/staging/data/size/{missing['request_id']}").json()
+    with stack.rest(stack.bob) as other:
+        foreign = other.post("/staging/data/size", json=body).json()
+        hidden = other.get(f"/staging/data/size/{foreign['request_id']}").json()
+        stolen = other.get(f"/staging/data/size/{submitted.json()['request_id']}").json()
+
+    assert submitted.status_code == 201
+    assert found.json() == {"result": "Done", "size": "1234", "totalfiles": "2", "smallfiles": "2"}
+    assert nothing == hidden == {"result": "Done", "size": "-1", "totalfiles": "-1", "smallfiles": "-1"}
+    assert stolen["status"] in PENDING
+
+
+def test_flags_and_replication_are_the_collections_metadata(stack: Stack, session: iRODSSession, place: str) -> None:
+    """The four texts and the two flags, as LEXIS and B2SAFE keep them."""
+    body = {"target_system": stack.site.zone, "target_path": place}
+    collection = session.collections.get(place)
+
+    def asked(what: str, path: str = place) -> dict[str, str]:
+        with stack.rest() as client:
+            answer = client.post(f"/staging/{what}", json={**body, "target_path": path})
+        assert answer.status_code == 200, answer.text
+        return dict(answer.json())
+
+    assert asked("data/flags") == {"encryption": "no", "compression": "no"}
+    assert asked("replication/status") == {"status": "Dataset is not replicated"}
+    collection.metadata.add("encryption", "yes")
+    collection.metadata.add("EUDAT/REPLICA", "21.T1/1")
+    assert asked("data/flags") == {"encryption": "yes", "compression": "no"}
+    assert asked("replication/status") == {"status": "Parent dataset. Dataset is replicated"}
+    collection.metadata.add("EUDAT/PARENT", "21.T1/0")
+    assert asked("replication/status") == {"status": "Replica dataset. Dataset is replicated"}
+    text = "Dataset doesn't exist or you don't have permission to access it"
+    assert asked("replication/status", f"{place}/none") == {"status": text}
+
+
 def test_a_missing_source_fails_when_it_is_polled(stack: Stack, place: str) -> None:
     """The submit is 201 as with LEXIS; the poll says why it failed."""
     body = {"source_system": stack.site.zone, "source_path": f"{place}/missing", "project": stack.site.key}

@@ -1,11 +1,13 @@
-"""Readers of what others compressed with bzip2 and xz, so that users can migrate; Sluice does not write these."""
+"""Readers of what others compressed with bzip2, xz and lz4, so that users can migrate; Sluice does not write these."""
 
 from __future__ import annotations
 
 import bz2
 import lzma
 from collections.abc import Callable, Iterator
-from typing import Protocol
+from typing import Protocol, cast
+
+import lz4.frame
 
 from python_rules.engine.blocks import MIB, Block, Window
 from python_rules.engine.codec.damage import corrupt
@@ -13,6 +15,7 @@ from python_rules.engine.parallel import Workers
 
 BZIP2_MAGIC = b"BZh"
 XZ_MAGIC = b"\xfd7zXZ\0"
+LZ4_MAGIC = b"\x04\x22\x4d\x18"
 XZ_MEMORY = 128 * MIB  # what `xz -9` needs to be read is 65 MiB
 _STEP = 64 * 1024
 
@@ -57,10 +60,10 @@ class Decoder:
         self._any = True
         try:
             plain = self._stream.decompress(data, MIB)
-        except (OSError, EOFError, lzma.LZMAError, MemoryError):
+        except (OSError, EOFError, lzma.LZMAError, MemoryError, RuntimeError):
             raise corrupt(f"the {self._name} stream is damaged, or is none", self._started) from None
         if self._stream.eof:
-            self._window.give_back(self._stream.unused_data)
+            self._window.give_back(self._stream.unused_data or b"")  # None in lz4
             self._started, self._any, self._stream = self._window.offset, False, self._make()
         if plain:
             yield plain
@@ -74,3 +77,8 @@ def bzip2(_workers: Workers) -> Decoder:
 def xz(_workers: Workers) -> Decoder:
     """A decoder for xz; streams that need more than 128 MiB to be read are refused."""
     return Decoder(lambda: lzma.LZMADecompressor(lzma.FORMAT_XZ, memlimit=XZ_MEMORY), "xz")
+
+
+def lz4_frames(_workers: Workers) -> Decoder:
+    """A decoder for lz4's frame format."""
+    return Decoder(lambda: cast(_Decompressor, lz4.frame.LZ4FrameDecompressor()), "lz4")

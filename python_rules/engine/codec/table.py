@@ -35,6 +35,7 @@ READERS: dict[str, Reader] = {
     **{name: method.reader for name, method in COMPRESSIONS.items()},
     "bzip2": Reader(foreign.bzip2, foreign.BZIP2_MAGIC, ".bz2"),
     "xz": Reader(foreign.xz, foreign.XZ_MAGIC, ".xz"),
+    "lz4": Reader(foreign.lz4_frames, foreign.LZ4_MAGIC, ".lz4"),
 }
 
 

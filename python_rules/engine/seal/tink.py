@@ -18,7 +18,7 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from python_rules.engine.blocks import MIB, Block, Cutter
-from python_rules.engine.keys.key import Key
+from python_rules.engine.keys.key import Key, ObjectKey
 from python_rules.engine.parallel import InOrder, Workers
 from python_rules.jobs.errors import JobError
 
@@ -111,7 +111,12 @@ class Opener:
 
 def derived(key: Key, salt: bytes) -> AESGCM:
     """The cipher of one object."""
-    return AESGCM(HKDF(SHA256(), KEY_SIZE, salt, b"").derive(key.secret))
+    return AESGCM(key.secret if isinstance(key, ObjectKey) else object_key(key, salt))
+
+
+def object_key(key: Key, salt: bytes) -> bytes:
+    """The key of the one object whose header has this salt."""
+    return HKDF(SHA256(), KEY_SIZE, salt, b"").derive(key.secret)
 
 
 def nonce(prefix: bytes, number: int, last: bool) -> bytes:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
+import irods.keywords as kw
 from irods.api_number import api_number
 from irods.column import Column, Criterion
 from irods.connection import Connection
@@ -61,10 +62,19 @@ def replicas(session: iRODSSession, path: str) -> list[Replica]:
     return [found for found in map(_replica, rows(session, wanted)) if found.path == path]
 
 
-def replicas_of(session: iRODSSession, data_id: int) -> list[Replica]:
-    """All replicas of the data object with this id."""
+def replica_numbers(session: iRODSSession, path: str) -> list[tuple[int, str]]:
+    """Number and status of each replica of one data object."""
+    collection, name = split(path)
+    wanted = session.query(Collection.name, DataObject.name, DataObject.replica_number, DataObject.replica_status)
+    found = rows(session, wanted.filter(equal(Collection.name, collection), equal(DataObject.name, name)))
+    same = (row for row in found if f"{row[Collection.name]}/{row[DataObject.name]}" == path)
+    return [(row[DataObject.replica_number], row[DataObject.replica_status]) for row in same]
+
+
+def replicas_of(session: iRODSSession, data_id: int, zone: str) -> list[Replica]:
+    """All replicas of the data object with this id in a zone."""
     wanted = session.query(*_REPLICA).filter(Criterion("=", DataObject.id, data_id))
-    return [_replica(row) for row in rows(session, wanted)]
+    return [_replica(row) for row in rows(session, in_zone(wanted, zone))]
 
 
 def replicas_below(session: iRODSSession, collection: str, name_begins: str = "") -> Iterator[Replica]:
@@ -90,24 +100,33 @@ def collections_below(session: iRODSSession, path: str) -> list[str]:
     return sorted(name for name in found if name.startswith(path + "/"))
 
 
-def attributes(session: iRODSSession, data_id: int) -> list[tuple[str, str, str]]:
+def attributes(session: iRODSSession, data_id: int, zone: str) -> list[tuple[str, str, str]]:
     """The AVUs of a data object: attribute, value, unit."""
     columns = (DataObjectMeta.name, DataObjectMeta.value, DataObjectMeta.units)
-    found = rows(session, session.query(*columns).filter(Criterion("=", DataObject.id, data_id)))
+    wanted = session.query(*columns).filter(Criterion("=", DataObject.id, data_id))
+    found = rows(session, in_zone(wanted, zone))
     return [(row[columns[0]], row[columns[1]], row[columns[2]] or "") for row in found]
 
 
-def accesses(session: iRODSSession, data_id: int) -> dict[int, int]:
+def accesses(session: iRODSSession, data_id: int, zone: str) -> dict[int, int]:
     """Who may do what with a data object: access type (1050 read, 1200 own, ...) by user or group id."""
     columns = (DataAccess.user_id, DataAccess.type)
-    found = rows(session, session.query(*columns).filter(Criterion("=", DataAccess.data_id, data_id)))
+    wanted = session.query(*columns).filter(Criterion("=", DataAccess.data_id, data_id))
+    found = rows(session, in_zone(wanted, zone))
     return {row[DataAccess.user_id]: row[DataAccess.type] for row in found}
 
 
-def user_named(session: iRODSSession, user_id: int) -> tuple[str, str] | None:
+def user_named(session: iRODSSession, user_id: int, zone: str) -> tuple[str, str] | None:
     """Name and zone of a user or group; None if it is gone."""
-    found = rows(session, session.query(User.name, User.zone).filter(Criterion("=", User.id, user_id)))
+    wanted = session.query(User.name, User.zone).filter(Criterion("=", User.id, user_id))
+    found = rows(session, in_zone(wanted, zone))
     return next(((row[User.name], row[User.zone]) for row in found), None)
+
+
+def in_zone(query: Query, zone: str) -> Query:
+    """The query put to a zone's catalogue: without a path among its conditions it would stay in the session's own,
+    where an id names something else."""
+    return query.add_keyword(kw.ZONE_KW, zone)
 
 
 def equal(column: Column, text: str) -> Criterion:

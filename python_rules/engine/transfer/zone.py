@@ -7,11 +7,14 @@ metadata and access rights, and only then renamed. Nothing half-made ever has a 
 from __future__ import annotations
 
 import builtins
+import contextlib
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+import irods.keywords as kw
 from irods.access import iRODSAccess
 from irods.api_number import api_number
+from irods.exception import CAT_INVALID_GROUP, CAT_INVALID_USER
 from irods.message import FileOpenRequest, ObjCopyRequest, StringStringMap, iRODSMessage
 from irods.meta import AVUOperation, iRODSMeta
 from irods.models import DataObject
@@ -46,10 +49,16 @@ class Existing:
 class Zone:
     """A session of the job's user, for one thread at a time; every method raises JobError alone."""
 
-    def __init__(self, session: iRODSSession, job_id: str) -> None:
+    def __init__(self, session: iRODSSession, job_id: str, attempt: int = 0) -> None:
         self._session = session
         self.job_id = job_id
-        self._users: dict[int, tuple[str, str] | None] = {}
+        self.attempt = attempt
+        self._users: dict[tuple[int, str], tuple[str, str] | None] = {}
+
+    @property
+    def session(self) -> iRODSSession:
+        """Whose way it is."""
+        return self._session
 
     def list(self, source: str, only: tuple[str, ...] = ()) -> Listing:
         """The objects of a source; raises JobError ``source_not_found``."""
@@ -59,7 +68,7 @@ class Zone:
     def attributes(self, source: SourceObject) -> builtins.list[Avu]:
         """The AVUs of an object."""
         with told(source.path):
-            return queries.attributes(self._session, source.data_id)
+            return queries.attributes(self._session, source.data_id, zone_of(source.path))
 
     def reader(self, path: str) -> Reader:
         """Open an object to be read; whoever opens it closes it."""
@@ -70,15 +79,16 @@ class Zone:
         return Writer(self._session, path)
 
     def hidden(self, target: str, source: SourceObject) -> str:
-        """The sibling of a target that a result is written to; the same one at every attempt."""
-        return f"{split(target)[0]}/{HIDDEN_PREFIX}{self.job_id}-{source.data_id}"
+        """The sibling of a target that a result is written to; each attempt has its own: none publishes another's."""
+        name = f"{HIDDEN_PREFIX}{self.job_id}-{source.data_id}"
+        return f"{split(target)[0]}/{name}-{self.attempt}" if self.attempt else f"{split(target)[0]}/{name}"
 
     def existing(self, target: str) -> Existing | None:
         """What is at a target; raises JobError ``target_exists`` if that is a collection."""
         with told(target):
             found = queries.replicas(self._session, target)
             if found:
-                return Existing(found[0].data_id, queries.attributes(self._session, found[0].data_id))
+                return Existing(found[0].data_id, queries.attributes(self._session, found[0].data_id, zone_of(target)))
             if queries.collection_exists(self._session, target):
                 raise _taken(target, "a collection")
         return None
@@ -110,7 +120,7 @@ class Zone:
     def check_unchanged(self, source: SourceObject) -> None:
         """Raise JobError ``source_changed`` if somebody wrote to the object since it was listed."""
         with told(source.path):
-            found = queries.replicas_of(self._session, source.data_id)
+            found = queries.replicas_of(self._session, source.data_id, zone_of(source.path))
         for replica in found:
             seen = (replica.path, replica.size, replica.modified)
             if replica.status == GOOD and seen == (source.path, source.size, source.modified):
@@ -155,6 +165,25 @@ class Zone:
                 raise
             return self._session.data_objects.unlink(old, force=True)
 
+    def write_start(self, path: str, start: bytes) -> None:
+        """Write over the first bytes of an object, as many as are given, and have the server make its checksum anew."""
+        with told(path):
+            with self._session.data_objects.open(path, "r+") as stream:
+                stream.write(start)
+            self._session.data_objects.chksum(path, **{kw.FORCE_CHKSUM_KW: ""})
+
+    def change_avus(self, path: str, remove: Iterable[Avu], add: Iterable[Avu]) -> None:
+        """Take AVUs from an object and give it others, all or none."""
+        operations = [AVUOperation(operation="remove", avu=iRODSMeta(a, v, u or None)) for a, v, u in remove]
+        operations += [AVUOperation(operation="add", avu=iRODSMeta(a, v, u or None)) for a, v, u in add]
+        with told(path):
+            self._session.metadata.apply_atomic_operations(DataObject, path, *operations)
+
+    def replica_count(self, source: SourceObject) -> int:
+        """How many replicas an object has."""
+        with told(source.path):
+            return len(queries.replicas_of(self._session, source.data_id, zone_of(source.path)))
+
     def remove(self, path: str, trash: bool = False) -> None:
         """Remove an object, or move it to the trash."""
         with told(path):
@@ -198,7 +227,7 @@ class Zone:
         if new is None:
             return None  # it was published, so the old one is to go
         with told(new.path):
-            avus = queries.attributes(self._session, new.data_id)
+            avus = queries.attributes(self._session, new.data_id, zone_of(new.path))
         name = next((unit for attribute, _, unit in avus if attribute == MADE_BY_ATTRIBUTE), "")
         target = f"{split(old)[0]}/{name}"
         return target if name and self.existing(target) is None else None
@@ -226,26 +255,31 @@ class Zone:
 
     def _copy_access(self, path: str, source: SourceObject) -> None:
         own = (self._session.pool.account.client_user, self._session.pool.account.client_zone)
-        for user_id, access in queries.accesses(self._session, source.data_id).items():
-            user = self._user(user_id)
+        zone = zone_of(source.path)
+        # A user of one zone need not be known in the other, and has no rights there then.
+        unknown = () if zone == zone_of(path) else (CAT_INVALID_USER, CAT_INVALID_GROUP)
+        for user_id, access in queries.accesses(self._session, source.data_id, zone).items():
+            user = self._user(user_id, zone)
             if user and user != own and access in iRODSAccess.strings:
-                self._session.acls.set(iRODSAccess(iRODSAccess.to_string(access), path, *user))
+                with contextlib.suppress(*unknown):
+                    self._session.acls.set(iRODSAccess(iRODSAccess.to_string(access), path, *user))
 
-    def _user(self, user_id: int) -> tuple[str, str] | None:
-        if user_id not in self._users:
-            self._users[user_id] = queries.user_named(self._session, user_id)
-        return self._users[user_id]
+    def _user(self, user_id: int, zone: str) -> tuple[str, str] | None:
+        if (user_id, zone) not in self._users:
+            self._users[user_id, zone] = queries.user_named(self._session, user_id, zone)
+        return self._users[user_id, zone]
 
     def _rename(self, source: str, target: str) -> None:
         """The bare call: python-irodsclient's ``move`` first asks whether the target is a collection, and if it is
         moves the object into it."""
-        message = ObjCopyRequest(srcDataObjInp_PI=_rename_end(source), destDataObjInp_PI=_rename_end(target))
+        message = ObjCopyRequest(srcDataObjInp_PI=rename_end(source), destDataObjInp_PI=rename_end(target))
         with self._session.pool.get_connection() as connection:
             connection.send(iRODSMessage("RODS_API_REQ", msg=message, int_info=api_number["DATA_OBJ_RENAME_AN"]))
             connection.recv()
 
 
-def _rename_end(path: str) -> FileOpenRequest:
+def rename_end(path: str) -> FileOpenRequest:
+    """One end of the call that renames."""
     return FileOpenRequest(
         objPath=path,
         createMode=0,

@@ -1,0 +1,103 @@
+"""Ansible module: a file with a given content. Truthful in check mode, and its diff hides the secrets in it."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+
+from ansible.module_utils.basic import AnsibleModule
+
+DOCUMENTATION = """
+module: sluice_file
+short_description: A file with a given content
+description:
+  - Writes beside and renames, so that a reader sees the old file or the new one, whole.
+  - In check mode its folder, owner and group need not exist yet.
+options:
+  path: {type: path, required: true, description: The file.}
+  content: {type: str, required: true, description: Its whole content.}
+  mode: {type: str, default: "0644", description: Its mode, octal.}
+  owner: {type: str, description: Its owner.}
+  group: {type: str, description: Its group.}
+  secrets: {type: list, elements: str, default: [], description: Texts within the content that no output may show.}
+  validate: {type: list, elements: str, default: [], description: "Command that checks the new content; %s is its file."}
+"""
+
+
+def main() -> None:
+    """Write the file if its content, mode or owner differs."""
+    module = AnsibleModule(
+        {
+            "path": {"type": "path", "required": True},
+            "content": {"type": "str", "required": True},
+            "mode": {"type": "str", "default": "0644"},
+            "owner": {"type": "str"},
+            "group": {"type": "str"},
+            "secrets": {"type": "list", "elements": "str", "default": [], "no_log": True},
+            "validate": {"type": "list", "elements": "str", "default": []},
+        },
+        supports_check_mode=True,
+    )
+    given = module.params
+    path, content = given["path"], given["content"]
+    before = _text(path)
+    diff = {
+        "before": _hidden(before or "", given["secrets"]),
+        "after": _hidden(content, given["secrets"]),
+        "before_header": path,
+        "after_header": path,
+    }
+    if module.check_mode:
+        changed = before != content or _mode(path) != int(given["mode"], 8)
+        module.exit_json(changed=changed, diff=diff)
+    if before != content:
+        _write(module, path, content)
+    attributes = module.load_file_common_arguments({**given, "attributes": None})
+    changed = module.set_fs_attributes_if_different(attributes, before != content)
+    module.exit_json(changed=changed, diff=diff)
+
+
+def _text(path: str) -> str | None:
+    try:
+        with open(path, encoding="utf-8") as file:
+            return file.read()
+    except FileNotFoundError:
+        return None
+
+
+def _mode(path: str) -> int | None:
+    try:
+        return os.stat(path).st_mode & 0o7777
+    except FileNotFoundError:
+        return None
+
+
+def _hidden(text: str, secrets: list[str]) -> str:
+    for secret in filter(None, secrets):
+        text = text.replace(secret, "(secret)")
+    return text
+
+
+def _write(module: AnsibleModule, path: str, content: str) -> None:
+    handle, beside = tempfile.mkstemp(dir=os.path.dirname(path), prefix=f".{os.path.basename(path)}.")
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8") as file:
+            file.write(content)
+        if module.params["validate"]:
+            command = [word.replace("%s", beside) for word in module.params["validate"]]
+            code, output, error = module.run_command(command)
+            if code:
+                module.fail_json(msg=f"{path}: the new content is refused: {error or output}")
+        # the old file's mode and owner until the new ones are set: no moment in which more people may read it
+        if os.path.exists(path):
+            status = os.stat(path)
+            os.chown(beside, status.st_uid, status.st_gid)
+            os.chmod(beside, status.st_mode & 0o7777)
+        os.replace(beside, path)
+    finally:
+        if os.path.exists(beside):
+            os.unlink(beside)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,95 @@
+"""From a request, or from what arrived, to a job's record."""
+
+from __future__ import annotations
+
+import time
+import uuid
+from dataclasses import replace
+from typing import Any
+
+from irods.session import iRODSSession
+
+from python_rules.config import Config
+from python_rules.engine import drain, identity, ledger, preflight, sessions
+from python_rules.engine.keys.grants import SEAL
+from python_rules.engine.ledger import Entry, Ledger
+from python_rules.jobs import model, paths, states
+from python_rules.jobs.errors import RequestError
+from python_rules.jobs.model import JobRequest
+from python_rules.jobs.record import Body
+
+# The namespace of ids made from idempotency keys: same user and key, same job.
+_WRITING_SECONDS = 5.0  # after that whoever claimed the record's making is taken for dead
+_IDS = uuid.UUID("6f0b7a0e-6c58-4d0c-9b0f-3c1f5b1c9a51")
+
+
+def submit(config: Config, service: iRODSSession, request: dict[str, Any], user: str, door: str) -> dict[str, Any]:
+    """Check a request as its user and write its record; the same id or idempotency key gives the same job."""
+    wanted = model.from_json(request)
+    job_id = _id_of(wanted, user)
+    book = Ledger(service, config.ledger)
+    entry = book.find(job_id) or _begun_elsewhere(book, wanted, job_id)
+    if entry is None:
+        # what a hook saw is there; each name of a thousand would be a query more
+        check(config, service, replace(wanted, objects=()) if door == "hook" else wanted, user, job_id)
+        entry = book.create(Body(job_id, user, door, ledger.now(), wanted))
+    elif entry.body.user != user or not _same(entry.body.request, wanted):
+        raise RequestError(
+            "job_exists",
+            "another job has this id or idempotency key",
+            field="idempotency_key" if wanted.idempotency_key else "id",
+            remedy="use a new one for a new request",
+        )
+    return {"job": entry.public(), "to_be_queued": entry.status.state == states.QUEUED}
+
+
+def _begun_elsewhere(book: Ledger, wanted: JobRequest, job_id: str) -> Entry | None:
+    """The record that another submit with the same idempotency key is writing at this moment, if there is one."""
+    if not wanted.idempotency_key or book.claim(f"{job_id}.0"):
+        return None
+    deadline = time.monotonic() + _WRITING_SECONDS
+    while (entry := book.find(job_id)) is None and time.monotonic() < deadline:
+        time.sleep(0.1)
+    return entry
+
+
+def check(config: Config, service: iRODSSession, request: JobRequest, user: str, job_id: str = "") -> None:
+    """Raise JobError if a request cannot be accepted from this user as things are now."""
+    for field, path in (("source", request.source), ("target", request.target)):
+        if path and paths.is_within(path, config.ledger):
+            raise RequestError(
+                "bad_path", f"{field} lies in the ledger of the jobs", field=field, remedy="name a path of your own"
+            )
+    if request.key:
+        may_use_key(config, service, request.key, request.target or request.source, user, job_id)
+    with sessions.as_user(config, user) as user_session:
+        preflight.check(request, user, user_session, service)
+
+
+def may_use_key(
+    config: Config, service: iRODSSession, key: str, path: str, user: str, job_id: str = ""
+) -> dict[str, Any]:
+    """Raise JobError unless this user may seal below that path under the key."""
+    identity.keys_for(config, service, user, job_id).require(SEAL, key, path)
+    return {"key": key}
+
+
+def gather(config: Config, service: iRODSSession, collection_id: str, user: str) -> dict[str, Any]:
+    """Make one job of what ``user`` put into a policy's collection; ``{"job": None}`` if nothing is there."""
+    with sessions.as_user(config, user) as user_session:
+        request, marks = drain.request_for(user_session, drain.policies(service), collection_id, user)
+        answer = submit(config, service, request.as_json(), user, "hook") if request else {"job": None}
+        drain.unmark(user_session, marks)
+    return {"job": answer["job"]}
+
+
+def _id_of(request: JobRequest, user: str) -> str:
+    if request.id:
+        return request.id
+    if request.idempotency_key:
+        return str(uuid.uuid5(_IDS, f"{user}\n{request.idempotency_key}"))
+    return str(uuid.uuid4())
+
+
+def _same(one: JobRequest, other: JobRequest) -> bool:
+    return {**one.as_json(), "id": ""} == {**other.as_json(), "id": ""}

@@ -1,0 +1,72 @@
+"""What broken attempts left: hidden siblings, an object that 'replace' took away, replicas in flight."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from irods.column import Criterion
+from irods.models import Collection, DataObject, DataObjectMeta
+from irods.session import iRODSSession
+
+from python_rules.config import Config
+from python_rules.engine import sessions
+from python_rules.engine.ledger import Entry, Ledger
+from python_rules.engine.packed import as_one
+from python_rules.engine.transfer import healing, queries, trees
+from python_rules.engine.transfer.zone import Listing, Zone
+from python_rules.jobs.errors import JobError
+from python_rules.jobs.model import JobRequest
+from python_rules.jobs.paths import HIDDEN_PREFIX, is_hidden, split
+from python_rules.names import MADE_BY_ATTRIBUTE
+
+
+def undo(config: Config, entry: Entry) -> set[str]:
+    """Undo what earlier attempts left half-made; the sources that their results tell of as done."""
+    with sessions.as_service(config) as service, sessions.as_user(config, entry.body.user) as user:
+        clean(service, user, entry.body.id)
+        return Ledger(service, config.ledger).mend_results(entry)
+
+
+def clean(service: iRODSSession, user: iRODSSession, job_id: str) -> list[str]:
+    """Remove a job's hidden siblings, finish or undo its broken replacements; the paths that stay."""
+    found = hidden(service, f"{HIDDEN_PREFIX}{job_id}-")
+    for path in found:
+        healing.heal(service, path)
+    trees.clear(service, user, job_id)
+    places = {split(path)[0] for path in found}
+    return list(Zone(user, job_id).clean(sorted(places)))
+
+
+def hidden(service: iRODSSession, prefix: str = HIDDEN_PREFIX) -> list[str]:
+    """The paths of all data objects with such a hidden name."""
+    wanted = service.query(Collection.name, DataObject.name).filter(queries.begins(DataObject.name, prefix))
+    rows = queries.rows(service, wanted)
+    found = {f"{row[Collection.name]}/{row[DataObject.name]}" for row in rows}
+    return sorted(path for path in found if split(path)[1].startswith(prefix))
+
+
+def job_of(path: str) -> str:
+    """The id of the job that a hidden sibling belongs to."""
+    return split(path)[1][len(HIDDEN_PREFIX) :][:36]
+
+
+def listing(zone: Zone, session: iRODSSession, request: JobRequest, first: bool) -> Listing:
+    """The objects of the request; none where an earlier attempt published the only one and removed the original."""
+    try:
+        return as_one(zone, request, zone.list(request.source, only=request.objects))
+    except JobError as error:
+        if first or error.code != "source_not_found" or not _published(session, zone.job_id):
+            raise
+        return Listing(request.source, False, ())
+
+
+def _published(session: iRODSSession, job_id: str) -> list[str]:
+    """The objects that a job has given their final names."""
+    wanted = session.query(Collection.name, DataObject.name).filter(
+        Criterion("=", DataObjectMeta.name, MADE_BY_ATTRIBUTE), Criterion("=", DataObjectMeta.value, job_id)
+    )
+    return _visible(f"{row[Collection.name]}/{row[DataObject.name]}" for row in queries.rows(session, wanted))
+
+
+def _visible(paths: Iterable[str]) -> list[str]:
+    return sorted(path for path in paths if not is_hidden(path))

@@ -1,0 +1,191 @@
+"""A zone that runs as on a server of its own, and the playbooks of ``ansible/`` run against it on this machine."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import secrets
+import shutil
+import subprocess
+import sys
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from tests.peers.daemon import free_port
+
+TREE = Path(__file__).resolve().parents[2]
+ANSIBLE = TREE / "ansible"
+ACCOUNT, GROUP = "nobody", "nogroup"  # stands for the Unix user irods
+PYTHON = "/usr/bin/python3"  # the distribution's, as a server has it; its venv module is a package of its own
+SECONDS = 900
+
+
+@dataclass(frozen=True)
+class Recap:
+    """How a run of a playbook ended."""
+
+    status: int
+    ok: int
+    changed: int
+    failed: int
+    output: str
+
+    @property
+    def changes(self) -> list[str]:
+        """The names of the tasks that changed something."""
+        found = []
+        task = ""
+        for line in self.output.splitlines():
+            if heading := re.match(r"(?:TASK|RUNNING HANDLER) \[(.*?)\]", line):
+                task = heading[1]
+            elif line.startswith("changed: ["):
+                found.append(task)
+        return found
+
+
+class ServerZone:
+    """An embedded zone under the distribution's interpreter, which has none of Sluice's code but what is installed."""
+
+    def __init__(self, home: Path) -> None:
+        self.home = home / "zone"
+        self._path = home / "zone-code"
+        self._path.mkdir()
+        (self._path / "embedded_zone").symlink_to(TREE / "embedded_zone")
+        self.home.mkdir()
+        shutil.chown(self.home, ACCOUNT, GROUP)
+        self.run("init", "--port", str(free_port()))
+        self.run("start")
+
+    @property
+    def etc(self) -> Path:
+        return self.home / "etc"
+
+    @property
+    def environment(self) -> Path:
+        return self.home / ".irods" / "irods_environment.json"
+
+    def run(self, verb: str, *options: str) -> None:
+        """A command of ``embedded-zone`` as the service account."""
+        # fork servers keep the pipes of their parent open: a file takes the output
+        with open(self._path / "output", "ab") as output:
+            subprocess.run(
+                ["runuser", "-u", ACCOUNT, "--", PYTHON, "-m", "embedded_zone", verb, str(self.home), *options],
+                check=True,
+                cwd="/",
+                env={"PATH": os.environ["PATH"], "PYTHONPATH": str(self._path), "PYTHONDONTWRITEBYTECODE": "1"},
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=output,
+                timeout=60,
+            )
+
+
+class Deployment:
+    """A prefix, an inventory with free ports, and secrets that no output may show."""
+
+    def __init__(self) -> None:
+        self.home = Path(tempfile.mkdtemp(prefix="sl-"))  # short: PostgreSQL's socket lies below
+        self.home.chmod(0o755)
+        self.prefix = self.home / "root"
+        self.prefix.mkdir()
+        self.zone = ServerZone(self.home)
+        self.private = self.home / "private"
+        self.private.mkdir()
+        shutil.chown(self.private, ACCOUNT, GROUP)
+        self.port = free_port()
+        self.shim_port = free_port()
+        self.user = f"sl{secrets.token_hex(3)}"
+        self.canaries = {name: f"canary{secrets.token_hex(12)}" for name in ("broker", "database")}
+        self.transcript = ""
+        self._write_inventory()
+
+    @property
+    def url(self) -> str:
+        return f"https://127.0.0.1:{self.port}"
+
+    @property
+    def certificate(self) -> Path:
+        return self.prefix / "etc/sluice/proxy/tls.crt"
+
+    def play(self, book: str, *options: str, **more: Any) -> Recap:
+        """Run a playbook."""
+        command = [str(Path(sys.executable).with_name("ansible-playbook")), "-i", str(self.home / "inventory.json")]
+        values = ["-e", json.dumps(more)] if more else []
+        done = subprocess.run(
+            [*command, str(ANSIBLE / book), *options, *values],
+            capture_output=True,
+            text=True,
+            cwd=self.home,
+            env={**os.environ, "ANSIBLE_CONFIG": str(ANSIBLE / "ansible.cfg"), "ANSIBLE_NOCOLOR": "1"},
+            timeout=SECONDS,
+        )
+        output = done.stdout + done.stderr
+        self.transcript += output
+        counts = re.search(r"^localhost +: ok=(\d+) +changed=(\d+) +unreachable=0 +failed=(\d+).*$", output, re.M)
+        assert counts, output[-3000:]
+        print(f"{book} {' '.join(options)}: {counts[0]}")
+        return Recap(done.returncode, *(int(number) for number in counts.groups()), output)
+
+    def running(self) -> dict[str, dict[str, Any]]:
+        """What the supervisors say that runs, by service."""
+        folder = self.prefix / "etc/sluice/supervise"
+        return {path.stem: json.loads(path.read_text()) for path in sorted(folder.glob("*.state"))}
+
+    def files(self) -> set[str]:
+        """Everything below the prefix, as paths within it."""
+        return {str(path.relative_to(self.prefix)) for path in self.prefix.rglob("*")}
+
+    def close(self) -> None:
+        """Uninstall whatever is left, stop the zone, remove the folder."""
+        try:
+            if self.files():
+                self.play("uninstall.yml", sluice_remove_data=True, zone_policies_uninstall_with_active_jobs=True)
+        finally:
+            self.zone.run("stop")
+            shutil.rmtree(self.home)
+
+    def _write_inventory(self) -> None:
+        ports = {name: free_port() for name in ("broker", "distribution", "epmd", "database")}
+        # The role's check takes Debian's folder as it is on a server; here a link stands for it.
+        values: dict[str, Any] = {
+            "ansible_connection": "local",
+            "ansible_become": False,
+            "ansible_python_interpreter": PYTHON,
+            "sluice_prefix": str(self.prefix),
+            "sluice_service_manager": "supervise",
+            "sluice_user": self.user,
+            "sluice_wheel_cache": str(self.home / "wheels"),
+            "sluice_zone": "tempZone",
+            "sluice_irods_environment": json.loads(self.zone.environment.read_text()),
+            "sluice_irods_password": "rods",
+            "sluice_broker_password": self.canaries["broker"],
+            "sluice_database_password": self.canaries["database"],
+            "sluice_broker_url": f"amqp://sluice:{self.canaries['broker']}@127.0.0.1:{ports['broker']}//",
+            "sluice_results_url": "db+postgresql+psycopg://sluice:"
+            f"{self.canaries['database']}@127.0.0.1:{ports['database']}/sluice",
+            "zone_policies_etc": str(self.zone.etc),
+            "zone_policies_user": ACCOUNT,
+            "zone_policies_group": GROUP,
+            "zone_policies_private": str(self.private),
+            "zone_policies_environment": str(self.zone.environment),
+            "zone_policies_plugin": "",
+            "zone_policies_settings": {"patrol": {"seconds": 5}},
+            "broker_port": ports["broker"],
+            "broker_distribution_port": ports["distribution"],
+            "broker_epmd_port": ports["epmd"],
+            "broker_node": f"sluice{ports['broker']}@localhost",
+            "broker_erlang_arguments": "+S 1:1 +sbwt none",  # it must not eat the machine it is tested on
+            "database_port": ports["database"],
+            "api_shim_port": self.shim_port,
+            "proxy_names": ["localhost", "127.0.0.1"],
+            "proxy_address": "127.0.0.1",
+            "proxy_port": self.port,
+            "proxy_shims": [f"127.0.0.1:{self.shim_port}"],
+            "proxy_self_signed": True,
+        }
+        groups = ("zone", "broker", "database", "workers", "shim", "proxy")
+        inventory = {"all": {"vars": values, "children": {name: {"hosts": {"localhost": {}}} for name in groups}}}
+        (self.home / "inventory.json").write_text(json.dumps(inventory, indent=4))

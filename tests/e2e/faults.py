@@ -1,0 +1,131 @@
+"""An engine that stops at a chosen step, for tests that kill things there.
+
+The zone's ``engine.python`` is replaced by a script that runs the real engine with one function wrapped: when that is
+reached for the first time, the process stops itself (SIGSTOP) and says so in a file. Nothing in the engine knows it.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from python_rules import config
+from tests.stack.site import EmbeddedSite
+from tests.stack.waiting import until
+
+# step: module, class, function, before or after it, at which call
+STEPS: dict[str, tuple[str, str, str, str, int]] = {
+    "body written": ("ledger", "Ledger", "begin", "before", 1),
+    "record written": ("ledger", "Ledger", "create", "after", 1),
+    "claimed": ("run", "Attempt", "run", "before", 1),
+    "started": ("run", "Attempt", "_work", "before", 1),
+    "first block": ("transfer.streams", "Writer", "write", "after", 1),
+    "middle": ("transfer.streams", "Writer", "write", "after", 3),
+    "last block": ("transfer.streams", "Writer", "close", "before", 1),
+    "verified": ("transfer.zone", "Zone", "verify", "after", 1),
+    "dressed": ("transfer.zone", "Zone", "dress", "after", 1),
+    "taken away": ("transfer.zone", "Zone", "_rename", "after", 1),
+    "published": ("transfer.zone", "Zone", "publish", "after", 1),
+    "original removed": ("transfer.zone", "Zone", "remove", "after", 1),
+    "results written": ("run", "Attempt", "_hand_over_results", "after", 1),
+    "state written": ("run", "Attempt", "_end", "after", 1),
+}
+
+_ENGINE = """
+import importlib, json, os, signal, sys
+from pathlib import Path
+HERE = Path(__file__).parent
+
+def stop():
+    try:
+        reached = os.open(HERE / "reached.new", os.O_CREAT | os.O_EXCL | os.O_WRONLY)
+    except FileExistsError:
+        return
+    os.write(reached, json.dumps([os.getpid(), os.getppid()]).encode())
+    os.close(reached)
+    os.rename(HERE / "reached.new", HERE / "reached")
+    os.open(HERE / "reached.new", os.O_CREAT | os.O_WRONLY)
+    os.kill(os.getpid(), signal.SIGSTOP)
+
+def arm(module, name, function, when, call):
+    holder = getattr(importlib.import_module("python_rules.engine." + module), name)
+    real, calls = getattr(holder, function), []
+    def wrapped(*given, **named):
+        calls.append(1)
+        if when == "before" and len(calls) == call:
+            stop()
+        answer = real(*given, **named)
+        if when == "after" and len(calls) == call:
+            stop()
+        return answer
+    setattr(holder, function, wrapped)
+
+if (HERE / "step").exists():
+    arm(*json.loads((HERE / "step").read_text()))
+from python_rules.engine.__main__ import main
+sys.exit(main(sys.argv[4:]))
+"""
+
+
+@dataclass(frozen=True)
+class Stopped:
+    """A process of the engine that waits at its step, and the agent that started it."""
+
+    pid: int
+    agent: int
+
+    def go_on(self) -> None:
+        """Let it run again."""
+        with suppress(ProcessLookupError):
+            os.kill(self.pid, signal.SIGCONT)
+
+
+class Faults:
+    """The stopping engine of one zone."""
+
+    def __init__(self, site: EmbeddedSite, folder: Path) -> None:
+        self._folder = folder
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / "engine.py").write_text(_ENGINE)
+        script = folder / "python"
+        script.write_text(f'#!/bin/sh\nexec {sys.executable} -I {folder / "engine.py"} "$@"\n')
+        script.chmod(0o755)
+        path = site.server.config.etc / config.FILE_NAME
+        settings = json.loads(path.read_text())
+        settings["engine"]["python"] = str(script)
+        path.write_text(json.dumps(settings))
+
+    @contextmanager
+    def at(self, step: str) -> Iterator[None]:
+        """Have the first engine that comes to the step stop there."""
+        self._forget()
+        (self._folder / "step").write_text(json.dumps(STEPS[step]))
+        try:
+            yield
+        finally:
+            self._forget()
+
+    def stopped(self) -> Stopped:
+        """The process that came to the step and waits."""
+
+        def look() -> Stopped | None:
+            path = self._folder / "reached"
+            if not path.exists():
+                return None
+            pid, agent = json.loads(path.read_text())
+            state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+            return Stopped(pid, agent) if state == "T" else None
+
+        found = until(look, "the engine to come to its step", 60)
+        (self._folder / "step").unlink()  # only once: later attempts run through
+        return found
+
+    def _forget(self) -> None:
+        for name in ("step", "reached", "reached.new"):
+            (self._folder / name).unlink(missing_ok=True)

@@ -1,0 +1,41 @@
+"""schemathesis against the running service: no 5xx, no answer that the description does not have.
+
+It makes requests from /openapi.json, good ones and bad ones, follows ids from one answer into the next request, and
+checks each answer against the same description.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.e2e.conftest import Stack
+
+# A request of good form may still be refused: whether a level goes with a compression is not a matter of the schema.
+NOT_CHECKED = "positive_data_acceptance"
+
+
+def checked(stack: Stack, examples: int, *more: str) -> str:
+    """The report of schemathesis as alice; raises AssertionError with it if anything was wrong."""
+    program = str(Path(sys.executable).with_name("schemathesis"))
+    options = ["--max-examples", str(examples), "--exclude-checks", NOT_CHECKED, "--seed", "7", "--no-color"]
+    limits = ["--request-timeout", "60", "--workers", "2", "--generation-database", "none", "--continue-on-failure"]
+    login = ["--auth", f"{stack.alice.name}:{stack.alice.password}", "--header", "Prefer: wait=1"]
+    command = [program, "run", f"{stack.url}/openapi.json", *options, *limits, *login, *more]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=900, check=False)
+    assert done.returncode == 0, done.stdout[-20_000:] + done.stderr[-2000:]
+    return done.stdout
+
+
+def test_every_answer_is_described(stack: Stack) -> None:
+    """Every route, with the edges of every schema and some values at random."""
+    assert "No issues found" in checked(stack, 5)
+
+
+@pytest.mark.long
+def test_every_answer_is_described_at_length(stack: Stack) -> None:
+    """The same with many more values."""
+    assert "No issues found" in checked(stack, 300)
