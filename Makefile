@@ -7,7 +7,7 @@ CODE   := api_shim embedded_zone python_rules workers tests
 ZONE   ?=
 
 .DEFAULT_GOAL := check
-.PHONY: check setup lint format types arrows unit test test-long test-zone bench demo up clean
+.PHONY: docs check setup lint format types arrows unit test test-long test-zone bench demo up clean
 
 check: lint types arrows unit
 
@@ -50,6 +50,11 @@ test-long: setup
 # The end-to-end tests on an existing zone: make test-zone ZONE=path/of/irods_environment.json (an administrator's)
 test-zone: setup
 	SLUICE_TEST_ZONE=$(ZONE) $(BIN)/pytest tests/e2e
+
+# The generated pages; tests say when one is not current. python -m tests.peers.prc_suite writes docs/peers.
+docs: setup
+	$(BIN)/python -m embedded_zone genpage >docs/zone/supported.md
+	$(BIN)/python -m tests.zone.hook_matrix
 
 bench: setup
 	sh tests/install-debian-packages.sh

@@ -10,10 +10,11 @@ from collections.abc import Callable
 from apiflask import APIFlask
 from flask import Response, g, request
 
-from api_shim import docs, jobs, keys, lexis, openapi, policies, problems, state
+from api_shim import docs, jobs, keys, lexis, lexis_table, openapi, policies, problems, state
 from api_shim.callers import Callers
 from api_shim.service import EXTENSION, Service
 from api_shim.tokens import Tokens
+from python_rules.jobs import model
 from workers import logs, metrics
 from workers.app import SluiceCelery, make_app
 from workers.settings import Settings
@@ -45,7 +46,7 @@ def create_app(
     app.extensions[EXTENSION] = Service(settings, celery, celery.zone, callers, streams)
     for blueprint in (jobs.blueprint, policies.blueprint, keys.blueprint, state.blueprint, docs.blueprint):
         app.register_blueprint(blueprint)
-    for name in lexis.PREFIXES:
+    for name in lexis_table.PREFIXES:
         app.register_blueprint(lexis.blueprint_at(name))
     problems.register(app)
     openapi.describe(app)
@@ -57,7 +58,8 @@ def create_app(
 
 def _begin() -> None:
     g.begun = time.monotonic()
-    logs.name_job((request.view_args or {}).get("job_id", ""))
+    named = (request.view_args or {}).get("job_id", "")
+    logs.name_job(named if model.is_job_id(named) else "")
 
 
 def _counted(response: Response) -> Response:

@@ -69,7 +69,9 @@ class Callers:
         except (TokenRefused, LoginRefused) as error:
             raise self._refused(str(error) or "the token names no possible iRODS user") from None
         except ProviderUnavailable:
-            raise Problem("login_unavailable", "the OpenID provider does not answer", remedy="try again later") from None
+            raise Problem(
+                "login_unavailable", "the OpenID provider does not answer", remedy="try again later"
+            ) from None
         if user == self._service_user:
             raise self._refused("nobody is the service account")
         return user

@@ -33,9 +33,7 @@ JOBS: dict[str, Job] = {
     "compress": Job("compress", "Compression completed", "compressed"),
     "decompress": Job("decompress", "Decompression completed", "decompressed"),
     "compress_encrypt": Job("compress_encrypt", "Compression and Encryption completed", "compressed_encrypted"),
-    "decrypt_decompress": Job(
-        "decrypt_decompress", "Decryption and Decompression completed", "decrypted_decompressed"
-    ),
+    "decrypt_decompress": Job("decrypt_decompress", "Decryption and Decompression completed", "decrypted_decompressed"),
 }
 DONE = {row.ours: row.done for row in JOBS.values()}
 # What the shim looks up itself, as the user, when it is asked for; a poll hands it over.
@@ -58,7 +56,7 @@ class Route(NamedTuple):
 
 
 _SOURCE, _TARGET = ("source_system", "source_path"), ("target_system", "target_path")
-_YES_NO = {"encryption": ("yes", "no"), "compression": ("yes", "no")}
+_YES_NO: dict[str, tuple[str, ...]] = {"encryption": ("yes", "no"), "compression": ("yes", "no")}
 _POST, _GET = ("POST",), ("GET",)
 
 
@@ -78,7 +76,9 @@ def _crypto(operation: str) -> Route:
 ROUTES: tuple[Route, ...] = (
     *(_crypto(operation) for operation in JOBS),
     *(Route(_GET, f"/encryption/{operation}/<request_id>", "poll", operation) for operation in JOBS),
-    Route(_POST, "/staging/stage", "unknown", "stage", (*_SOURCE, *_TARGET, "encryption", "compression"), _stage, _YES_NO),
+    Route(
+        _POST, "/staging/stage", "unknown", "stage", (*_SOURCE, *_TARGET, "encryption", "compression"), _stage, _YES_NO
+    ),
     Route(_GET, "/staging/stage/<request_id>", "poll"),
     Route(("DELETE", "POST"), "/staging/delete", "unknown", "delete", _TARGET),
     Route(_GET, "/staging/delete/<request_id>", "poll"),

@@ -11,7 +11,7 @@ _LARGEST = 20_000  # buckets; the longest unused makes room
 
 
 class Buckets:
-    """Each key may act ``burst`` times at once and ``per_second`` times in the long run; 0 means as often as it likes."""
+    """Each key may act ``burst`` times at once and ``per_second`` times in the long run; 0: as often as it likes."""
 
     def __init__(self, burst: float, per_second: float) -> None:
         self._burst = max(1.0, burst)

@@ -10,6 +10,10 @@ need openssl openssl
 need softhsm2-util softhsm2
 need bgzip tabix
 need lz4 lz4
+need age age
+[ -x /usr/lib/rabbitmq/bin/rabbitmq-server ] || wanted="$wanted rabbitmq-server"
+[ -n "$(ls /usr/lib/postgresql/*/bin/initdb 2>/dev/null)" ] || wanted="$wanted postgresql"
+need npm npm # the OpenID provider of the tests comes from npm
 [ -z "$wanted" ] && exit 0
 if [ "$(id -u)" -ne 0 ]; then
     echo "missing:$wanted; install them as root: apt-get install$wanted" >&2

@@ -26,6 +26,7 @@ class SluiceCelery(Celery):
         super().__init__("sluice", set_as_current=True, include=["workers.tasks"])
         self.sluice = settings
         self.zone = zone
+        self.patrol_due = 0.0  # when a watch round looks again whether the zone's patrol lives
         self.conf.update(_configuration(settings))
         self.rows = Rows(self, settings.results_url)
 

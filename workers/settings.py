@@ -64,7 +64,9 @@ class HttpSettings:
     wait_seconds: float = _key("how long a request waits for the zone before it is answered 202", 15.0)
     body_limit: int = _key("largest request body in bytes", 128 * 1024)
     login_cache_seconds: float = _key("how long a checked login is remembered (as a keyed hash)", 60.0)
-    login_failures: int = _key("wrong passwords of one user from one address before the brake; ten times that in all", 10)
+    login_failures: int = _key(
+        "wrong passwords of one user from one address before the brake; ten times that in all", 10
+    )
     login_pause_seconds: float = _key("how long it takes until so many more may be tried", 300.0)
     rate_per_second: float = _key("requests of one user in a second, in the long run; 0: any number", 100.0)
     rate_burst: int = _key("requests of one user at once", 400)
@@ -176,6 +178,23 @@ def schema() -> dict[str, Any]:
         "required": [name for name, section in sections.items() if section["required"]],
         "additionalProperties": False,
     }
+
+
+def as_markdown() -> str:
+    """The list of settings for the documentation."""
+    return "\n".join(f"### {name}\n\n{kind.__doc__}\n\n{_part_markdown(kind)}" for name, kind in PARTS.items())
+
+
+def _part_markdown(kind: type[Any]) -> str:
+    rows = ["| key | default | what it means |", "|---|---|---|"]
+    for row in fields(kind):
+        default = "must be given" if _required(row) else f"`{json.dumps(_default(row))}`"
+        rows.append(f"| `{row.name}` | {default} | {row.metadata['means']} |")
+    return "\n".join(rows) + "\n"
+
+
+def _default(row: Field[Any]) -> Any:
+    return {} if row.default is MISSING else row.default
 
 
 def _part(kind: type[_Part], given: Any, section: str, path: str) -> _Part:

@@ -29,6 +29,7 @@ BEAT = "sluice:worker"  # the row that a worker's watch round writes to show tha
 ACTIONS = frozenset({names.CANCEL, names.RETRY})
 # After so many tries in quick succession a request waits for the watch round that sends it again.
 TRIES = 5
+PATROL_SECONDS = 15.0
 PASSING = frozenset({"zone_unavailable"})  # errors that leave a request owed
 LONGEST_PAUSE = 30
 log = logging.getLogger(__name__)
@@ -105,6 +106,13 @@ def _send_again(app: SluiceCelery) -> None:
         send_forward(app, row.content["request"], row.user)
 
 
+def _see_patrol(app: SluiceCelery) -> None:
+    """Now and then: a patrol that just began has not shown itself yet, and each question costs the zone a rule."""
+    if time.monotonic() >= app.patrol_due:
+        app.patrol_due = time.monotonic() + PATROL_SECONDS
+        watching.see_patrol(app.zone)
+
+
 def _send_events(app: SluiceCelery) -> None:
     if app.sluice.webhooks.urls:
         for row in webhooks.due(app.rows):
@@ -131,7 +139,7 @@ STEPS: dict[str, Callable[[SluiceCelery], None]] = {
     "owed": _send_again,
     "jobs": lambda app: watching.round_of(app.zone, app.rows, app.sluice.webhooks),
     "events": _send_events,
-    "patrol": lambda app: watching.see_patrol(app.zone),
+    "patrol": _see_patrol,
 }
 
 

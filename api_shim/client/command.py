@@ -1,6 +1,7 @@
 """``sluice``: submit, watch, list and end jobs from a terminal.
 
-The service's address is SLUICE_URL, the user SLUICE_USER; the password is SLUICE_PASSWORD or is asked for.
+The service's address is SLUICE_URL, the user SLUICE_USER; the password is SLUICE_PASSWORD or is asked for. A bearer
+token in SLUICE_TOKEN does instead of both.
 """
 
 from __future__ import annotations
@@ -36,6 +37,8 @@ class _Options:
     @property
     def client(self) -> SluiceClient:
         """The client; asks for what it needs to know when it is first used."""
+        if self._client is None and (token := os.environ.get("SLUICE_TOKEN")):
+            self._client = SluiceClient(self.url, token=token)
         if self._client is None:
             user = self.user or typer.prompt("iRODS user", err=True)
             password = os.environ.get("SLUICE_PASSWORD") or typer.prompt("Password", hide_input=True, err=True)
@@ -64,6 +67,7 @@ OnceKey = Annotated[str, typer.Option("--idempotency-key", help="the same key is
 Watch = Annotated[bool, typer.Option("--watch/--no-watch", "-w", help="stay until the job has ended")]
 State = Annotated[str, typer.Option(help="only these states", autocompletion=_completing(states.STATES))]
 OfOperation = Annotated[str, typer.Option(help="only these operations", autocompletion=_completing(known.OPERATIONS))]
+Below = Annotated[str, typer.Option(help="only sources at or below this path")]
 Limit = Annotated[int, typer.Option("--limit", "-n", min=1, help="at most so many")]
 
 
@@ -103,15 +107,35 @@ def submit(
 
 
 @app.command()
+def plan(
+    context: typer.Context,
+    operation: Operation,
+    source: Source,
+    target: Target = "",
+    key: Key = "",
+    compression: Compression = "",
+    level: Level = None,
+    existing: Existing = "",
+) -> None:
+    """Show what a job would do and need; nothing is created."""
+    chosen = {"target": target, "key": key, "compression": compression, "level": level, "existing": existing}
+    found = _options(context).client.plan(operation, source, **chosen)
+    show.as_json(found) if _options(context).json else out.print_json(data=found)
+
+
+@app.command()
 def watch(context: typer.Context, job: JobId) -> None:
     """Watch a job until it has ended; the exit status tells whether it succeeded."""
     _follow(context, job)
 
 
 @app.command("ls")
-def list_jobs(context: typer.Context, state: State = "", operation: OfOperation = "", limit: Limit = 20) -> None:
+def list_jobs(
+    context: typer.Context, state: State = "", operation: OfOperation = "", path: Below = "", limit: Limit = 20
+) -> None:
     """List your jobs, the newest first."""
-    found = itertools.islice(_options(context).client.jobs(state=state, operation=operation, limit=limit), limit)
+    wanted = {"state": state, "operation": operation, "path": path}
+    found = itertools.islice(_options(context).client.jobs(**wanted, limit=limit), limit)
     show.as_json(list(found)) if _options(context).json else out.print(show.job_table(found))
 
 

@@ -20,7 +20,7 @@ import httpx
 Job = dict[str, Any]
 FINAL = frozenset({"succeeded", "partial", "failed", "cancelled"})
 # What passes by itself: the request is sent again (submits carry an idempotency key, so that is harmless).
-_PASSING = frozenset({502, 503, 504})
+_PASSING = frozenset({429, 502, 503, 504})
 _TRIES, _PAUSE = 4, 0.5
 # A stream says something at least every 15 seconds.
 _QUIET_SECONDS = 60.0
@@ -41,8 +41,13 @@ class SluiceError(Exception):
 class SluiceClient:
     """A connection to the service as one user; every method raises SluiceError."""
 
-    def __init__(self, url: str, user: str, password: str, timeout: float = 60.0) -> None:
-        self._http = httpx.Client(base_url=f"{url.rstrip('/')}/api/v1", auth=(user, password), timeout=timeout)
+    def __init__(self, url: str, user: str = "", password: str = "", timeout: float = 60.0, *, token: str = "") -> None:
+        """``token``: a bearer token, instead of user and password."""
+        self._http = httpx.Client(base_url=f"{url.rstrip('/')}/api/v1", timeout=timeout)
+        if token:
+            self._http.headers["Authorization"] = f"Bearer {token}"
+        else:
+            self._http.auth = httpx.BasicAuth(user, password)
 
     def __enter__(self) -> Self:
         return self
@@ -58,18 +63,23 @@ class SluiceClient:
 
     def submit(self, operation: str, source: str, *, idempotency_key: str = "", **options: Any) -> Job:
         """Ask for a job; options are target, compression, level, encryption, key, existing, original, objects."""
-        request = {"operation": operation, "source": source}
-        request |= {name: value for name, value in options.items() if value not in (None, "")}
         headers = {"Idempotency-Key": idempotency_key or str(uuid.uuid4())}
-        return self._json("POST", "/jobs", json=request, headers=headers)
+        return self._json("POST", "/jobs", json=_request(operation, source, options), headers=headers)
+
+    def plan(self, operation: str, source: str, **options: Any) -> dict[str, Any]:
+        """What such a job would do and need; nothing is created."""
+        return self._json("POST", "/plans", json=_request(operation, source, options))
 
     def job(self, job_id: str) -> Job:
         """A job as it is now."""
         return self._json("GET", _path(job_id))
 
-    def jobs(self, *, state: str = "", operation: str = "", limit: int | None = None) -> Iterator[Job]:
-        """Your jobs from the newest, at most ``limit``; pages are fetched as they are needed."""
-        given = {"state": state, "operation": operation, "limit": min(limit or 100, 100)}
+    def jobs(self, *, limit: int | None = None, **wanted_only: str) -> Iterator[Job]:
+        """Your jobs from the newest, at most ``limit``; pages are fetched as they are needed.
+
+        Further names are filters: state, operation, path, user, since, until.
+        """
+        given = {**wanted_only, "limit": min(limit or 100, 100)}
         wanted = {name: value for name, value in given.items() if value}
         left = limit
         while left is None or left > 0:
@@ -193,6 +203,11 @@ def _parsed(lines: Iterator[str]) -> Iterator[tuple[str, str]]:
             continue
         name, _, value = line.partition(":")
         fields[name] = value.removeprefix(" ")
+
+
+def _request(operation: str, source: str, options: dict[str, Any]) -> dict[str, Any]:
+    chosen = {name: value for name, value in options.items() if value not in (None, "")}
+    return {"operation": operation, "source": source, **chosen}
 
 
 def _path(job_id: str) -> str:

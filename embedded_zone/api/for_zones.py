@@ -7,7 +7,6 @@ from typing import Any
 from embedded_zone.agent import Agent
 from embedded_zone.api import Reply, api
 from embedded_zone.errors import IrodsError
-from embedded_zone.objects import keywords as kw
 from embedded_zone.objects import lookup, operations, resources, touching, voting
 from embedded_zone.objects.model import Request
 from embedded_zone.wire import codes
@@ -22,16 +21,15 @@ def get_remote_zone_resc(agent: Agent, request: Wire, stream: bytes) -> Reply:
     found = lookup.visible_object(agent, inner.path)
     missing = None if found else IrodsError(codes.OBJ_PATH_DOES_NOT_EXIST, f"{inner.path} does not exist")
     operation = _operation(inner, exists=bool(found))
-    hierarchy = inner.get(kw.RESC_HIER) or voting.resolve(agent, operation, inner, found, missing).winner
-    host = resources.Tree(agent).leaf(hierarchy).host
+    # Resources vote even where the client says the hierarchy: a second connection of a parallel transfer.
+    host = resources.Tree(agent).leaf(voting.resolve(agent, operation, inner, found, missing).winner).host
     return Reply(body={"hostAddr": host, "rodsZone": agent.config.zone_name, "port": 0, "dummyInt": 0})
 
 
 def _operation(request: Request, *, exists: bool) -> str:
-    creates = request.creates or request.get("remoteZoneOpr") == "remoteCreate"
-    if creates and not exists:
+    if request.get("remoteZoneOpr") == "remoteCreate" or (request.creates and not exists):
         return resources.CREATE
-    return resources.WRITE if request.writes or creates else resources.OPEN
+    return resources.WRITE if request.writes else resources.OPEN
 
 
 @api(669, "data_obj_open_and_stat", request="DataObjInp_PI", reply="OpenStat_PI")

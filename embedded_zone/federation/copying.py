@@ -103,6 +103,16 @@ def _check(call: Call, source: Request, target: Request) -> None:
         return
     if not target.has(kw.FORCE):
         raise IrodsError(codes.OVERWRITE_WITHOUT_FORCE_FLAG, f"{target.path} exists")
+    named = target.get(kw.DEST_RESC_NAME)
+    if named and not _has_replica(call, target.path, named):
+        raise IrodsError(codes.HIERARCHY_ERROR, f"{named} holds no replica of {target.path}")
+
+
+def _has_replica(call: Call, path: str, resource: str) -> bool:
+    link = call.links.to(paths.zone_of(path))
+    if link is not None:
+        return questions.has_replica(link, path, resource)
+    return any(replica.root == resource for replica in lookup.visible_object(call.agent, path))
 
 
 def _is_linked(call: Call, link: Link | None, path: str) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 from embedded_zone.client import Answer
@@ -105,6 +104,3 @@ def on_descriptor(call: Call) -> Answer:
     finally:
         if call.number in _CLOSING:
             call.links.open.pop(mine, None)
-
-
-Serve = Callable[[Call], Answer]

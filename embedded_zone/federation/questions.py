@@ -42,6 +42,13 @@ def exists(link: Link, collection: str) -> bool:
     return rows(link, (c.COLL_ID,), [(c.COLL_NAME, f"='{collection}'")])
 
 
+def has_replica(link: Link, path: str, resource: str) -> bool:
+    """Whether an object has a replica in a resource's hierarchy."""
+    collection, name = paths.split(path)
+    hierarchy = (c.RESC_HIERARCHY, f"like '{resource};%' || = '{resource}'")
+    return rows(link, (c.DATA_ID,), [(c.COLL_NAME, f"='{collection}'"), (c.DATA_NAME, f"='{name}'"), hierarchy])
+
+
 def is_linked(link: Link, path: str) -> None:
     """Ask whether a path lies in a linked or mounted collection; the answer no is remembered for the last path.
 

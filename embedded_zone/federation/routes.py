@@ -98,6 +98,11 @@ def _collection_change(call: Call) -> Answer:
     return answer
 
 
+def _collection_removal(call: Call) -> Answer:
+    """What was removed is not told: a server takes no summary from another one."""
+    return Answer(_collection_change(call).status)
+
+
 def _rename(call: Call) -> Answer:
     source, target = _pair(call.request)
     for path in (source, target):
@@ -145,7 +150,7 @@ ROUTES: dict[int, Route] = {
     632: Route(_object, _after_resource),
     633: Route(_object, _after_link),
     652: Route(_object, _after_resource),
-    679: Route(_collection, _collection_change),
+    679: Route(_collection, _collection_removal),
     681: Route(_collection, _collection_change),
     686: Route(_object, _after_link),
     689: Route(_object, _bulk),

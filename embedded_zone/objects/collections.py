@@ -58,13 +58,29 @@ def _make_with_hook(agent: Agent, path: str) -> bool:
 
 def make_missing(agent: Agent, path: str, stop: str) -> bool:
     """Make ``path`` and its missing parents below ``stop``; whether anything was made."""
-    missing = []
-    while path not in (stop, "/") and lookup.collection_row(agent, path) is None:
-        missing.append(path)
-        path = paths.parent(path)
-    for name in reversed(missing):
+    missing = _missing(agent, path, stop)
+    for name in missing:
         register(agent, name)
     return bool(missing)
+
+
+def make_each(agent: Agent, path: str, stop: str) -> None:
+    """As ``make_missing``, each with all hooks of a collection that a client makes (``rsMkCollR``)."""
+    for name in _missing(agent, path, stop):
+        with hooks.about_collection(agent, name):
+            hooks.require(agent, "acPreprocForCollCreate")
+            register(agent, name)
+            hooks.static(agent, "acPostProcForCollCreate")
+        registering.touch_parent(agent, name)
+
+
+def _missing(agent: Agent, path: str, stop: str) -> list[str]:
+    """The collections that are not there, parents first."""
+    missing: list[str] = []
+    while path not in (stop, "/") and lookup.collection_row(agent, path) is None:
+        missing.insert(0, path)
+        path = paths.parent(path)
+    return missing
 
 
 def register(agent: Agent, path: str) -> int:

@@ -1,7 +1,7 @@
-"""Paths of other zones: the seam where calls will be forwarded to their servers.
+"""Paths of other zones have no business here: ``embedded_zone.federation`` forwards the calls that are about them.
 
-Nothing is forwarded yet: an operation on a path of a zone that this one knows as remote fails with
-SYS_INVALID_ZONE_NAME. A first path component that is no zone at all is just a collection that does not exist.
+What comes here all the same, past the API table, fails with SYS_INVALID_ZONE_NAME. A first path component that is no
+zone at all is just a collection that does not exist.
 """
 
 from __future__ import annotations

@@ -152,7 +152,7 @@ def trash_path(agent: Agent, path: str) -> str:
 def make_trash_collections(agent: Agent, target: str) -> None:
     from embedded_zone.objects import collections
 
-    collections.make_missing(agent, paths.parent(target), f"/{agent.config.zone_name}/trash/home")
+    collections.make_each(agent, paths.parent(target), f"/{agent.config.zone_name}/trash/home")
 
 
 def _to_trash(agent: Agent, request: Request) -> None:

@@ -11,7 +11,6 @@ option ``--zone-rules`` does, else they have none. Zones live as long as the tes
 
 from __future__ import annotations
 
-import secrets
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -39,7 +38,7 @@ def zone_rules(request: pytest.FixtureRequest) -> Path | None:
 @pytest.fixture(scope="session")
 def zone(tmp_path_factory: pytest.TempPathFactory, zone_rules: Path | None) -> Iterator[EmbeddedZone]:
     """A running zone, traced, with a password of its own."""
-    running = EmbeddedZone(tmp_path_factory.mktemp("zone") / "home", secrets.token_urlsafe(12), trace=True)
+    running = EmbeddedZone(tmp_path_factory.mktemp("zone") / "home", trace=True)
     link_rules(zone_rules, running.config.etc)
     with running:
         yield running

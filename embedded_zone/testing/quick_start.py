@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
-import secrets
+import select
 import signal
 import sys
 import tempfile
@@ -14,8 +14,6 @@ from pathlib import Path
 from embedded_zone.server.embedding import EmbeddedZone
 from embedded_zone.server.home import config_path
 from embedded_zone.testing.rule_files import link_rules
-
-PASSWORD_BYTES = 12
 
 
 def parser() -> argparse.ArgumentParser:
@@ -35,26 +33,23 @@ def parser() -> argparse.ArgumentParser:
 
 
 def run(arguments: list[str]) -> int:
-    """Start, print, wait for a signal, stop. Raises ConfigError and ZoneNotStarted."""
+    """Start, print, wait for a signal, stop; 1 if the zone ended by itself. Raises ConfigError, ZoneNotStarted."""
     options = parser().parse_args(arguments)
     with ExitStack() as stack:
         home = options.home or Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="embedded-zone-")), "home")
-        zone = _make(home, options)
+        generated = not options.password and not config_path(home.absolute()).exists()
+        zone = EmbeddedZone(
+            home, options.password or "", zone_name=options.zone_name, zone_port=options.port, trace=options.trace
+        )
         link_rules(options.rules, zone.config.etc)
         # From here on a signal is a message; before, it ends this process, and with it the zone.
         wakeup, ending = os.pipe()
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, lambda *_: os.write(ending, b"."))
         stack.enter_context(zone)
-        _tell(zone, generated=not options.password and not options.home_existed)
-        os.read(wakeup, 1)
-    return 0
-
-
-def _make(home: Path, options: argparse.Namespace) -> EmbeddedZone:
-    options.home_existed = config_path(home.absolute()).exists()
-    password = options.password or secrets.token_urlsafe(PASSWORD_BYTES)
-    return EmbeddedZone(home, password, zone_name=options.zone_name, zone_port=options.port, trace=options.trace)
+        _tell(zone, generated=generated)
+        told, _, _ = select.select([wakeup, os.pidfd_open(zone.pid)], [], [])
+    return 0 if wakeup in told else 1
 
 
 def _tell(zone: EmbeddedZone, *, generated: bool) -> None:

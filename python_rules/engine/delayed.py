@@ -11,7 +11,7 @@ from typing import NamedTuple
 from irods.column import Column, Like, String
 from irods.exception import CAT_NO_ROWS_FOUND, iRODSException
 from irods.message import Message, StringProperty, StringStringMap, SubmessageProperty, iRODSMessage
-from irods.models import Model, RuleExec
+from irods.models import Model, ModelBase, RuleExec
 from irods.rule import Rule
 from irods.session import iRODSSession
 
@@ -30,6 +30,9 @@ class _Lock(Model):
     host = Column(String, "RULE_EXEC_LOCK_HOST", 1013)
     pid = Column(String, "RULE_EXEC_LOCK_HOST_PID", 1014)
     time = Column(String, "RULE_EXEC_LOCK_TIME", 1015)
+
+
+ModelBase.column_dict = {}  # python-irodsclient remembers at its first query which columns there are
 
 
 class _Unlock(Message):

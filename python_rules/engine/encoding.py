@@ -138,6 +138,8 @@ def _encoded(request: JobRequest, name: str, before: Encoding, look: Look) -> Ch
     chosen = tuple(filter(None, (compression, request.encryption)))
     plain_name = before.plain_name or (name if not before.methods else "")
     after = replace(before, methods=before.methods + chosen, plain_name=plain_name if chosen else before.plain_name)
+    if any(method in ENCRYPTIONS and not ENCRYPTIONS[method].authenticated for method in chosen):
+        why = "; ".join(filter(None, (why, f"warning: {request.encryption} is not authenticated")))
     return Change(before, after, chosen, False, name + Encoding(chosen).suffix, why)
 
 

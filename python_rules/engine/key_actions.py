@@ -27,7 +27,6 @@ Texts = dict[str, str]
 
 def answer(config: Config, service: iRODSSession, do: str, user: str, admin: bool, texts: Texts) -> dict[str, Any]:
     """Do one thing at the desk for a user of the zone; every value of ``texts`` is a text that a user wrote."""
-    purge(config, service, "sluice")
     desk = Desk.of(config, identity.of(service, user, admin))
     return DOES[do](desk, {**dict.fromkeys(("version", "owner", "rights", "collection"), ""), **texts})
 

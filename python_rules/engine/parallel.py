@@ -56,6 +56,16 @@ class InOrder(Generic[T]):
         while self._pending and (len(self._pending) > self._ahead or self._pending[0].done()):
             yield self._pending.popleft().result()
 
+    def last(self, *arguments: object) -> Iterator[T]:
+        """The last block, which this thread works on itself: a small object has no other. Gives all results."""
+        own: Future[T] = Future()
+        try:
+            own.set_result(self._work(*arguments))
+        except BaseException as error:  # noqa: BLE001  (raised in its turn: an earlier block's error comes first)
+            own.set_exception(error)
+        self._pending.append(own)
+        yield from self.rest()
+
     def rest(self) -> Iterator[T]:
         """The results of everything that is still under way."""
         while self._pending:

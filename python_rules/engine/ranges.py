@@ -107,7 +107,7 @@ def _frames(stored: Bytes) -> tuple[array[int], array[int]]:
     if len(footer) < zstd.FOOTER.size or not footer.endswith(struct.pack("<I", zstd.SEEKABLE_MAGIC)):
         raise JobError("wrong_encoding", "the zstd stream has no seek table", remedy="decompress it as a whole")
     count, descriptor, _ = zstd.FOOTER.unpack(footer)
-    each = 12 if descriptor & zstd.CHECKSUMS else 8
+    each = (zstd.CHECKED_ENTRY if descriptor & zstd.CHECKSUMS else zstd.ENTRY).size
     begin = stored.size - zstd.FOOTER.size - count * each - 8
     head = struct.pack("<II", zstd.SEEK_TABLE, count * each + zstd.FOOTER.size)
     if begin < 0 or stored.read(begin, 8) != head:

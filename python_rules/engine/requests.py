@@ -14,7 +14,19 @@ from irods.exception import PycommandsException, iRODSException
 from irods.session import iRODSSession
 
 from python_rules.config import Config
-from python_rules.engine import accept, again, delayed, health, key_actions, lease, ledger, patrol, plan, sessions, sharing
+from python_rules.engine import (
+    accept,
+    again,
+    delayed,
+    health,
+    key_actions,
+    lease,
+    ledger,
+    patrol,
+    plan,
+    sessions,
+    sharing,
+)
 from python_rules.engine.ledger import Entry, Ledger
 from python_rules.engine.transfer.errors import meaning
 from python_rules.jobs import beat, record, states
@@ -53,6 +65,7 @@ def gather(config: Config, service: iRODSSession, collection_id: str, user: str)
 
 def status(config: Config, service: iRODSSession, id: str, user: str, admin: bool) -> dict[str, Any]:
     """A job as its owner or an administrator sees it."""
+    patrol.ensure(config, service)
     return _own(Ledger(service, config.ledger), id, user, admin).public()
 
 

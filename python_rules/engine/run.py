@@ -283,13 +283,13 @@ class Attempt:
 
     def _end(self, state: str, error: JobError | None) -> int:
         self._refresh()
-        if self._abandoned:
-            with sessions.as_user(self._config, self._entry.body.user) as user:
-                leftovers.clean(self._book.session, user, self._entry.body.id)
         self._hand_over_results()
         told = (record.ERROR, "", "") if error is None else record.json_value(record.ERROR, error.public())
         self._transition(state, [self._progress("done"), (record.LEASE, "", ""), (record.WAITING, "", ""), told])
         log.info("job %s ended %s", self._entry.body.id, state)
+        if self._abandoned:  # after the state: a cancel is to be seen at once
+            with sessions.as_user(self._config, self._entry.body.user) as user:
+                leftovers.clean(self._book.session, user, self._entry.body.id)
         return 1 if state == states.FAILED else 0
 
     def _transition(self, state: str, replace: list[record.Avu]) -> None:

@@ -15,14 +15,15 @@ import pytest
 from irods.models import RuleExec
 from irods.session import iRODSSession
 
-from python_rules.engine.keys import Keyring
+from python_rules.engine import delayed
+from python_rules.engine.keys import Keyring, grants
 from tests.e2e.faults import STEPS, Faults, Stopped
 from tests.e2e.jobs import Bench, bench
 from tests.stack import rulecall
 from tests.stack.site import EmbeddedSite
 from tests.stack.waiting import until
 
-DATA = random.Random(5).randbytes(3_500_000) * 2  # several blocks, and more than a codec's window holds
+DATA = random.Random(5).randbytes(13_000_000)  # four blocks of what is written at a time
 
 
 @pytest.fixture(scope="module")
@@ -83,8 +84,6 @@ VICTIMS: dict[str, Callable[[EmbeddedSite, Stopped], None]] = {
 
 def _delay_pid(server: EmbeddedSite) -> int:
     """The delay server holds the lock of the row that runs."""
-    from python_rules.engine import delayed
-
     with server.admin() as session:
         return int(next(row.lock_pid for row in delayed.rows(session) if row.is_locked))
 
@@ -256,11 +255,14 @@ def test_a_key_that_is_disabled_meanwhile(zone: Bench, server: EmbeddedSite, fau
     """Before the first block it ends the job with a cause; nothing is left."""
     place = zone.place()
     zone.write(f"{place}/in", DATA)
-    Keyring.of(server.settings).create("passing")
+    keyring = Keyring.of(server.settings)
+    keyring.create("passing")
+    with keyring.rows() as rows:
+        grants.added(rows["passing"], zone.user.qualified, (grants.SEAL,))
     with faults.at("started"):
         job_id = zone.submit(operation="encrypt", key="passing", source=f"{place}/in")
         stopped = faults.stopped()
-        Keyring.of(server.settings).set_status("passing", "disabled")
+        keyring.set_status("passing", "disabled")
         stopped.go_on()
         job = zone.ended(job_id)
 
@@ -289,8 +291,6 @@ def _patrol_rows(session: iRODSSession) -> int:
 
 
 def _end_patrol(session: iRODSSession) -> None:
-    from python_rules.engine import delayed
-
     def gone() -> bool | None:
         found = [row.id for row in delayed.rows(session) if "sluice_patrol" in row.text]
         delayed.remove(session, found)

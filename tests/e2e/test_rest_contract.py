@@ -17,6 +17,8 @@ from tests.e2e.conftest import Stack
 # A request of good form may still be refused: whether a level goes with a compression is not a matter of the schema.
 NOT_CHECKED = "positive_data_acceptance"
 
+JOBS = "^/(api/v1/(jobs|methods|systems)|health|ready)"
+
 
 def checked(stack: Stack, examples: int, *more: str) -> str:
     """The report of schemathesis as alice; raises AssertionError with it if anything was wrong."""
@@ -25,17 +27,17 @@ def checked(stack: Stack, examples: int, *more: str) -> str:
     limits = ["--request-timeout", "60", "--workers", "2", "--generation-database", "none", "--continue-on-failure"]
     login = ["--auth", f"{stack.alice.name}:{stack.alice.password}", "--header", "Prefer: wait=1"]
     command = [program, "run", f"{stack.url}/openapi.json", *options, *limits, *login, *more]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=900, check=False)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=1800, check=False)
     assert done.returncode == 0, done.stdout[-20_000:] + done.stderr[-2000:]
     return done.stdout
 
 
-def test_every_answer_is_described(stack: Stack) -> None:
-    """Every route, with the edges of every schema and some values at random."""
-    assert "No issues found" in checked(stack, 5)
+def test_every_answer_about_jobs_is_described(stack: Stack) -> None:
+    """The routes of jobs, with the edges of every schema and some values at random."""
+    assert "passed" in checked(stack, 3, "--include-path-regex", JOBS, "--phases", "coverage,fuzzing")
 
 
 @pytest.mark.long
 def test_every_answer_is_described_at_length(stack: Stack) -> None:
-    """The same with many more values."""
-    assert "No issues found" in checked(stack, 300)
+    """Every route, with many more values; most of them start a process in the zone."""
+    assert "passed" in checked(stack, 30)

@@ -262,3 +262,54 @@ def test_the_command_fails_with_a_sentence(stack: Stack, place: str) -> None:
     assert "source" in failed.stderr
     assert "Traceback" not in failed.stderr
     assert failed.stdout == ""
+
+
+def test_the_list_can_be_narrowed_by_path_user_and_time(
+    stack: Stack, client: httpx.Client, session: iRODSSession, place: str
+) -> None:
+    """Below a collection, of a user, between two times; somebody else's jobs are not there."""
+    write(session, f"{place}/in", TEXT)
+    job = stack.done(**request_for(place))
+
+    def ids(who: httpx.Client = client, **wanted: str) -> set[str]:
+        answer = who.get("/api/v1/jobs", params={**wanted, "limit": "100"})
+        assert answer.status_code == 200, answer.text
+        return {row["id"] for row in answer.json()["jobs"]}
+
+    assert ids(path=place) == {job["id"]}
+    assert ids(path=f"{place}/elsewhere") == set()
+    assert job["id"] in ids(user=stack.alice.qualified)
+    assert job["id"] in ids(since=job["submitted"])
+    assert job["id"] not in ids(until=job["submitted"])
+    assert client.get("/api/v1/jobs", params={"since": "yesterday"}).json()["field"] == "since"
+    with stack.rest(stack.bob) as other:
+        assert other.get("/api/v1/jobs", params={"user": stack.alice.qualified}).json().get("jobs", []) == []
+
+
+def test_a_plan_creates_nothing(stack: Stack, sluice: SluiceClient, session: iRODSSession, place: str) -> None:
+    """The dry run tells; no job and no target are there afterwards."""
+    write(session, f"{place}/in", TEXT)
+
+    assert sluice.plan("compress", f"{place}/in", target=f"{place}/out")
+    assert list(sluice.jobs(path=place)) == []
+    assert not session.data_objects.exists(f"{place}/out")
+
+
+def test_a_policy_is_set_shown_and_taken_away(client: httpx.Client, place: str) -> None:
+    """PUT, GET, DELETE on a collection of one's own."""
+    policy = {"operation": "compress"}
+
+    put = client.put("/api/v1/policies", params={"path": place}, json=policy)
+    shown = client.get("/api/v1/policies", params={"path": place})
+    dropped = client.delete("/api/v1/policies", params={"path": place})
+
+    assert (put.status_code, shown.status_code, dropped.status_code) == (200, 200, 200), put.text
+    assert "compress" in shown.text
+    assert "compress" not in client.get("/api/v1/policies", params={"path": place}).text
+
+
+def test_the_systems_are_the_zone_and_those_of_the_settings(client: httpx.Client, stack: Stack) -> None:
+    """Name and collection."""
+    zone = stack.site.zone
+
+    assert client.get("/api/v1/systems").json() == {"systems": [{"name": zone, "collection": f"/{zone}"}]}

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from typing import Any
+from pathlib import Path
+from typing import Any, NamedTuple
 
 import httpx
 import pytest
 from irods.session import iRODSSession
 
 from tests.e2e.conftest import Stack, read, write
-from tests.peers.daemon import Daemon
 from tests.peers.postgres import Postgres
 from tests.peers.rabbitmq import RabbitMQ
 from tests.stack.services import Services
@@ -32,32 +33,47 @@ class Production(Stack):
 
     def outage(self, part: str) -> Any:
         """The part of that name: it has ``kill`` and ``start``."""
-        return {"broker": self.broker, "database": self.database, "zone": self.site.server}[part]  # type: ignore[attr-defined]
+        known = {"broker": self.broker, "database": self.database, "zone": self.site.server}  # type: ignore[attr-defined]
+        return known.get(part) or Program(self.services, part)
+
+
+class Program(NamedTuple):
+    """One of the services, by its module."""
+
+    services: Services
+    module: str
+
+    def kill(self) -> None:
+        """kill -9."""
+        self.services.kill(self.module)
+
+    def start(self) -> None:
+        """Start it again."""
+        self.services.start(self.module)
+
+
+@contextmanager
+def production(home: Path) -> Iterator[Production]:
+    """A zone of its own, because tests stop it, behind RabbitMQ and PostgreSQL."""
+    with ExitStack() as parts:
+        broker, database = parts.enter_context(RabbitMQ()), parts.enter_context(Postgres())
+        broker.start()
+        database.start()
+        site = EmbeddedSite(home / "zone")
+        parts.callback(site.close)
+        celery = {"broker": broker.url, "results": database.url, "resend_seconds": 2.0}
+        http = {"wait_seconds": 8.0, "login_cache_seconds": 600.0, "rate_per_second": 0.0}
+        services = Services(site, home / "services", celery=celery, http=http)
+        parts.callback(services.close)
+        alice, bob = site.make_user("alice"), site.make_user("bob")
+        yield Production(site, services.url, alice, bob, broker, database, services)
 
 
 @pytest.fixture(scope="module")
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Production]:
-    """A zone of its own: these tests stop it."""
-    home = tmp_path_factory.mktemp("production")
-    site = EmbeddedSite(home / "zone")
-    daemons: list[Daemon] = []
-    services = None
-    try:
-        broker, database = RabbitMQ(), Postgres()
-        daemons += [broker, database]
-        for daemon in daemons:
-            daemon.start()
-        celery = {"broker": broker.url, "results": database.url, "resend_seconds": 2.0}
-        http = {"wait_seconds": 8.0, "login_cache_seconds": 600.0}
-        services = Services(site, home / "services", celery=celery, http=http)
-        alice, bob = site.make_user("alice"), site.make_user("bob")
-        yield Production(site, services.url, alice, bob, broker, database, services)
-    finally:
-        if services:
-            services.close()
-        for daemon in daemons:
-            daemon.close()
-        site.close()
+    """One for this module."""
+    with production(tmp_path_factory.mktemp("production")) as made:
+        yield made
 
 
 def request_for(place: str) -> dict[str, str]:
@@ -78,8 +94,8 @@ def test_a_job_goes_through_rabbitmq_and_postgresql(stack: Production, session: 
     job = stack.done(**request_for(place))
 
     def row() -> str | None:
-        found = stack.database.ask(f"select status from celery_taskmeta where task_id = '{job['id']}'")
-        return "SUCCESS" if found == [("SUCCESS",)] else None
+        found = dict(stack.database.ask("select task_id, status from celery_taskmeta"))
+        return "SUCCESS" if found.get(job["id"]) == "SUCCESS" else None
 
     assert until(row, "the row's end", 10) == "SUCCESS"
     assert restored(session, stack, place) == TEXT

@@ -14,6 +14,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -65,7 +66,15 @@ def _discovered(path: Path) -> bool:
     return path.name != "pam_interactive_test.py"
 
 
-def run(names: list[str]) -> list[FileResult]:
+@dataclass
+class SuiteRun:
+    """What a run gave: results by file, and with ``trace`` the APIs that were asked for."""
+
+    files: list[FileResult]
+    apis: set[str]
+
+
+def run(names: list[str], *, trace: bool = False) -> SuiteRun:
     """Run files (``meta``) or tests (``meta_test.TestMeta.test_x``); as another Unix user when this one is root."""
     root = os.geteuid() == 0
     with tempfile.TemporaryDirectory(prefix="prc-suite-", dir="/var/tmp" if root else None) as folder:
@@ -73,11 +82,12 @@ def run(names: list[str]) -> list[FileResult]:
         # a copy, because a test of the suite writes beside itself
         shutil.copytree(Path(irods.__file__).parent, Path(folder) / "packages" / "irods")
         python = _interpreter() if root else sys.executable
-        command = [python, "-m", "tests.peers.prc_suite", "--inside", folder, *names]
+        command = [python, "-m", "tests.peers.prc_suite", "--inside", folder, *(["--trace"] if trace else []), *names]
         if root:
             command = [*_as_nobody(Path(folder)), *command]
         subprocess.run(command, cwd=ROOT, check=True, env=_environment(Path(folder)))
-        return [_result(entry) for entry in json.loads(output.read_text(encoding="utf-8"))]
+        values = json.loads(output.read_text(encoding="utf-8"))
+        return SuiteRun([_result(entry) for entry in values["files"]], set(values["apis"]))
 
 
 def _as_nobody(folder: Path) -> list[str]:
@@ -91,7 +101,7 @@ def _as_nobody(folder: Path) -> list[str]:
         os.chown(path, NOBODY, NOBODY)
     drop = ["setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups"]
     unshare = ["unshare", "--mount", "--propagation", "private"]
-    if ROOT.is_relative_to("/tmp") or subprocess.run([*unshare, "true"], check=False).returncode:  # noqa: S108
+    if ROOT.is_relative_to("/tmp") or subprocess.run([*unshare, "true"], check=False).returncode:
         return drop  # this code would be hidden, or a container without that right
     return [*unshare, "sh", "-c", 'mount --bind "$0" /tmp && exec "$@"', str(private), *drop]
 
@@ -124,13 +134,20 @@ def _result(entry: dict[str, object]) -> FileResult:
     return FileResult(str(entry["name"]), float(str(entry["seconds"])), [Outcome(k, **v) for k, v in tests.items()])
 
 
-def run_inside(folder: Path, names: list[str]) -> None:
+def run_inside(folder: Path, names: list[str], trace: bool) -> None:
     """The part that runs as the ordinary user: a zone, then one process for each file."""
     engines = [NATIVE_ENGINE, PYTHON_ENGINE]
-    with EmbeddedZone(folder / "zone", password="rods", rule_engines=engines) as zone:
+    with EmbeddedZone(folder / "zone", rule_engines=engines, trace=trace) as zone:
         _client_environment(zone, folder / ".irods")
-        results = [_run_file(name, tests, folder) for name, tests in _by_file(names)]
-    (folder / "results.json").write_text(json.dumps(results), encoding="utf-8")
+        files = [_run_file(name, tests, folder) for name, tests in _by_file(names)]
+    apis = _apis(zone.config.log / "trace.jsonl") if trace else []
+    (folder / "results.json").write_text(json.dumps({"files": files, "apis": apis}), encoding="utf-8")
+
+
+def _apis(trace: Path) -> list[str]:
+    """The APIs in a zone's trace of hooks."""
+    asked = re.findall(r'"pep_api_(\w+)_pre"', trace.read_text(encoding="utf-8"))
+    return sorted(set(asked))
 
 
 def _client_environment(zone: EmbeddedZone, target: Path) -> None:
@@ -168,12 +185,13 @@ def main(arguments: list[str] | None = None) -> int:
 
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--inside", type=Path, help=argparse.SUPPRESS)
+    parser.add_argument("--trace", action="store_true", help=argparse.SUPPRESS)
     parser.add_argument("names", nargs="*", help="files or tests; all when none is given")
     options = parser.parse_args(arguments)
     if options.inside:
-        run_inside(options.inside, options.names)
+        run_inside(options.inside, options.names, options.trace)
         return 0
-    results = run(options.names)
+    results = run(options.names).files
     for result in results:
         print(_summary(result))
     print(f"{sum(result.count('passed') for result in results)} of {sum(len(r.tests) for r in results)} passed")

@@ -18,12 +18,27 @@ from irods.session import iRODSSession
 from irods.ticket import Ticket
 
 from embedded_zone.client import ZoneClient
-from embedded_zone.config import NATIVE_ENGINE
+from embedded_zone.config import NATIVE_ENGINE, PYTHON_ENGINE
 from embedded_zone.server.home import update_config
 from embedded_zone.testing import FederatedZones
+from tests.stack.waiting import until
 from tests.zone.federation_zone import HERE, THERE, federation, read, session, write
 
 MIB = 1 << 20
+
+
+# A hook that queues a rule, and the rule, which tells as whom it runs.
+QUEUEING = """
+import os
+def acPostProcForPut(rule_args, callback, rei):
+    callback.delayExec("<INST_NAME>{instance}</INST_NAME>", "callback.tells_who()", "")
+def _who(user):
+    return f"{{user.userName}}#{{user.rodsZone}}/{{user.authInfo.authFlag}}"
+def tells_who(rule_args, callback, rei):
+    with open("{mark}.new", "w") as file:
+        file.write(_who(rei.uoic) + " " + _who(rei.uoip))
+    os.replace("{mark}.new", "{mark}")
+"""
 
 
 @pytest.fixture(scope="module")
@@ -115,6 +130,9 @@ def test_objects_there_are_moved_removed_and_described(alice: iRODSSession, plac
     assert not alice.data_objects.exists(f"{place}/new")
     trash = place.replace("/home/", "/trash/home/")
     assert alice.data_objects.exists(f"{trash}/new")
+
+    alice.collections.remove(place, recurse=True, force=True)
+    assert not alice.collections.exists(place)
 
 
 def test_synchronizing_copies_only_what_differs(
@@ -298,15 +316,17 @@ def test_users_log_in_directly_with_their_own_zones_password(
         assert collection.metadata["direct"].value == "1"
 
 
-def test_a_wrong_zone_key_is_noticed(tmp_path: Path) -> None:
-    """A server that does not know the key that was agreed is not the zone that it says it is."""
+@pytest.mark.parametrize(("side", "changed"), [("local", {"zone_key": "another"}), ("remote", {"federation": []})])
+def test_a_zone_that_does_not_know_its_key_is_not_believed(tmp_path: Path, side: str, changed: dict[str, Any]) -> None:
+    """REMOTE_SERVER_AUTHENTICATION_FAILURE: for another key than agreed, and where none was agreed."""
     with federation(tmp_path) as zones:
-        zones.local.stop()
-        update_config(zones.local.config, zone_key="another")
-        zones.local.start()
+        server = getattr(zones, side)
+        server.stop()
+        update_config(server.config, **changed)
+        server.start()
         with session(zones.remote) as direct, pytest.raises(errors.iRODSException) as caught:
             direct.collections.exists(THERE)
-        assert caught.value.code == -910000
+    assert caught.value.code == -910000
 
 
 def test_the_other_zones_server_may_not_act_for_our_users_here(zones: FederatedZones) -> None:
@@ -346,6 +366,18 @@ def test_remote_needs_the_registered_host(zones: FederatedZones, host: str, zone
     with session(zones.local, "bob") as bob, pytest.raises((errors.iRODSException, KeyError)) as caught:
         run(bob, remote('writeLine("serverLog", "x");', host, zone))
     assert getattr(caught.value, "code", caught.value.args[0]) == code
+
+
+def test_a_hook_there_queues_rules_as_the_remote_user(zones: FederatedZones, alice: iRODSSession, place: str) -> None:
+    """The delayed rule runs there as alice#tempZone with privilege 2, behind rods#tempZone with 4 (facts 9.4)."""
+    core, mark = zones.remote.config.etc / "core.py", zones.remote.home / "queued"
+    core.write_text(QUEUEING.format(instance=PYTHON_ENGINE, mark=str(mark)))
+    with session(zones.local) as fresh:
+        write(fresh, f"{place}/queues")
+    until(lambda: mark.exists() or None, "the delayed rule", 30)
+    core.write_text("")
+
+    assert mark.read_text() == "alice#tempZone/2 rods#tempZone/4"
 
 
 def test_a_rule_base_sees_and_refuses_what_comes_from_elsewhere(zones: FederatedZones) -> None:

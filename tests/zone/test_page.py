@@ -17,7 +17,8 @@ def test_the_page_is_current() -> None:
 
 
 @pytest.mark.parametrize(
-    "entry", ["| 602 | data_obj_open |", "`regChksum`", "`DATA_ACCESS_TIME 424`", "`DATA_RESC_HIER`", "`msiDataObjOpen(2)`"]
+    "entry",
+    ["| 602 | data_obj_open |", "`regChksum`", "`DATA_ACCESS_TIME 424`", "`DATA_RESC_HIER`", "`msiDataObjOpen(2)`"],
 )
 def test_the_page_lists_every_table(entry: str) -> None:
     """APIs, keywords, the columns of both query languages and microservices are all there."""

@@ -167,3 +167,24 @@ def test_page_lists_the_registry() -> None:
     page = _run("genpage").stdout
     assert "| 110000 | authenticate |" in page
     assert "| 702 | gen_query |" in page
+
+
+def test_a_password_is_generated_and_told(tmp_path: Path) -> None:
+    """Without --password the administrator gets one that nobody can guess, which init prints."""
+    first, second = (_run("init", str(tmp_path / name)).stdout for name in ("one", "two"))
+    given = _run("init", str(tmp_path / "three"), "--password", "secret-canary").stdout
+
+    passwords = {text.rpartition(" ")[2].strip() for text in (first, second)}
+    assert len(passwords) == 2
+    assert all(len(password) >= 16 for password in passwords)
+    assert "secret-canary" not in given
+    assert "password" not in given
+
+
+def test_a_zone_listens_on_loopback_unless_told_otherwise(zone: EmbeddedZone) -> None:
+    """Other machines do not reach it."""
+    connections = Path(f"/proc/{zone.pid}/net/tcp").read_text(encoding="ascii").splitlines()[1:]
+    listening = [line.split()[1] for line in connections if line.split()[3] == "0A"]
+
+    assert f"0100007F:{zone.port:04X}" in listening
+    assert f"00000000:{zone.port:04X}" not in listening

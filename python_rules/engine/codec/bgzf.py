@@ -43,8 +43,7 @@ class Encoder:
 
     def finish(self) -> Iterator[Block]:
         """As Codec.finish."""
-        yield from self._batches.add(self._cutter.rest())
-        yield from self._batches.rest()
+        yield from self._batches.last(self._cutter.rest())
         yield END
 
 

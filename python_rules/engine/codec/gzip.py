@@ -42,8 +42,7 @@ class Encoder:
 
     def finish(self) -> Iterator[Block]:
         """As Codec.finish."""
-        yield from self._members.add(self._cutter.rest(), True)
-        yield from self._members.rest()
+        yield from self._members.last(self._cutter.rest(), True)
 
 
 class Decoder:

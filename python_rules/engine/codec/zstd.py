@@ -24,8 +24,10 @@ SKIPPABLE = range(0x184D2A50, 0x184D2A60)
 SEEK_TABLE = 0x184D2A5E
 SEEKABLE_MAGIC = 0x8F92EAB1
 PZSTD = (0x184D2A50, 4)  # pzstd puts the size of the next frame before it; any other kind may be a flipped bit
-ENTRY = struct.Struct("<II")  # compressed size, plain size
+ENTRY = struct.Struct("<II")  # compressed size, plain size; ours also have the frame's own checksum (4 bytes)
+CHECKED_ENTRY = struct.Struct("<II4s")
 FOOTER = struct.Struct("<IBI")  # number of frames, descriptor, magic
+CHECKSUM_SIZE = 4
 CHECKSUMS = 0x80  # descriptor: the entries hold checksums as well
 
 # One range of 1 MiB then costs at most two frames; 4 MiB would be 1.6% smaller (Python sources, level 3).
@@ -52,15 +54,15 @@ class Encoder:
 
     def finish(self) -> Iterator[Block]:
         """As Codec.finish: the last frame and the seek table."""
-        yield from map(self._noted, self._frames.add(self._cutter.rest()))
-        yield from map(self._noted, self._frames.rest())
-        footer = FOOTER.pack(len(self._table) // ENTRY.size, 0, SEEKABLE_MAGIC)
+        yield from map(self._noted, self._frames.last(self._cutter.rest()))
+        footer = FOOTER.pack(len(self._table) // CHECKED_ENTRY.size, CHECKSUMS, SEEKABLE_MAGIC)
         yield struct.pack("<II", SEEK_TABLE, len(self._table) + len(footer))
         yield bytes(self._table)
         yield footer
 
     def _noted(self, frame: tuple[bytes, int]) -> bytes:
-        self._table += ENTRY.pack(len(frame[0]), frame[1])
+        # A frame ends in the low half of its XXH64, which is what the table wants; so frames cannot change places.
+        self._table += CHECKED_ENTRY.pack(len(frame[0]), frame[1], frame[0][-CHECKSUM_SIZE:])
         return frame[0]
 
 
@@ -71,14 +73,14 @@ class Decoder:
         self._window = Window()
         self._frames = InOrder(workers, decompressed)
         self._step: Callable[[], Iterator[Block] | None] = self._begin
+        self._end = b""  # the last bytes of a large frame
         self._scanned = 0  # bytes of the frame under way whose block headers were followed
         self._frame = _NO_FRAME
         self._started = 0  # offset of the frame under way
         self._stream = zstandard.ZstdDecompressor().decompressobj()
         self._plain = 0
         self._left = 0  # bytes of a skippable frame that are still to come
-        self._met = 0  # frames since the last seek table, and the hash of what their entries must be
-        self._entries = hashlib.blake2b()
+        self._met = _Met()
         self._told = hashlib.blake2b()
         self._any = False
 
@@ -135,9 +137,10 @@ class Decoder:
         size = self._scanned + 4 * self._frame.checksum
         if len(self._window) < size:
             return None
-        self._note(size, self._frame.plain_size or 0)
+        frame = self._window.take(size)
+        self._met.note(frame, size, self._frame.plain_size or 0, self._frame.checksum)
         self._step = self._begin
-        return self._frames.add(self._window.take(size), self._started)
+        return self._frames.add(frame, self._started)
 
     def _next_block(self) -> Iterator[Block] | None:
         """Decode one block of a large frame: the block's own limit bounds what comes out."""
@@ -149,14 +152,15 @@ class Decoder:
         if len(self._window) < size:
             return None
         self._scanned += size
+        data = self._window.take(size)
         if last:
-            self._step = self._end_of_stream
-        return self._through(self._window.take(size))
+            self._step, self._end = self._end_of_stream, data[-CHECKSUM_SIZE:]
+        return self._through(data)
 
     def _end_of_stream(self) -> Iterator[Block]:
         if not self._stream.eof:
             raise corrupt("a zstd frame is damaged", self._started)
-        self._note(self._scanned, self._plain)
+        self._met.note(self._end, self._scanned, self._plain, self._frame.checksum)
         self._step = self._begin
         return iter(())
 
@@ -180,7 +184,7 @@ class Decoder:
             self._step = self._skip
         elif magic != SEEK_TABLE:
             raise corrupt("the zstd stream has a frame of an unknown kind", self._started)
-        elif size != self._met * ENTRY.size + FOOTER.size:
+        elif size not in self._met.table_sizes():
             raise corrupt("the seek table does not fit the frames before it", self._started)
         else:
             self._told = hashlib.blake2b()
@@ -203,16 +207,35 @@ class Decoder:
             return iter(()) if entries else None
         if len(self._window) < FOOTER.size:
             return None
-        footer = FOOTER.unpack(self._window.take(FOOTER.size))
-        if footer != (self._met, 0, SEEKABLE_MAGIC) or self._told.digest() != self._entries.digest():
+        if not self._met.are(FOOTER.unpack(self._window.take(FOOTER.size)), self._told.digest()):
             raise corrupt("the seek table does not fit the frames before it", self._started)
-        self._met, self._entries, self._step = 0, hashlib.blake2b(), self._begin
+        self._met, self._step = _Met(), self._begin
         return iter(())
 
-    def _note(self, stored: int, plain: int) -> None:
-        self._met += 1
+
+class _Met:
+    """The frames since the last seek table: how many, and what their entries must be, with checksums and without."""
+
+    def __init__(self) -> None:
+        self._count = 0
+        self._plain, self._checked = hashlib.blake2b(), hashlib.blake2b()
+
+    def note(self, end: bytes, stored: int, plain: int, has_checksum: bool) -> None:
+        """A frame that ends in ``end``."""
+        self._count += 1
         # A frame of 4 GiB or more has no place in a seek table; no table can follow it.
-        self._entries.update(ENTRY.pack(stored & 0xFFFFFFFF, plain & 0xFFFFFFFF))
+        sizes = stored & 0xFFFFFFFF, plain & 0xFFFFFFFF
+        self._plain.update(ENTRY.pack(*sizes))
+        self._checked.update(CHECKED_ENTRY.pack(*sizes, end[-CHECKSUM_SIZE:]) if has_checksum else b"?")
+
+    def table_sizes(self) -> tuple[int, int]:
+        """How large the table may be, with its footer."""
+        return self._count * ENTRY.size + FOOTER.size, self._count * CHECKED_ENTRY.size + FOOTER.size
+
+    def are(self, footer: tuple[int, int, int], table: bytes) -> bool:
+        """Whether a table with this footer and hash is of these frames."""
+        expected = {0: self._plain, CHECKSUMS: self._checked}.get(footer[1])
+        return footer[::2] == (self._count, SEEKABLE_MAGIC) and expected is not None and expected.digest() == table
 
 
 class _Frame(NamedTuple):

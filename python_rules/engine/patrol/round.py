@@ -86,24 +86,19 @@ def _tell(config: Config, book: Ledger, done: dict[str, int]) -> None:
 
 def _keep_one(config: Config, service: iRODSSession) -> bool:
     """Leave exactly one repeating row that can run: the eldest; whether one had to be added."""
+    last = beat.read(Ledger(service, config.ledger).told(beat.ATTRIBUTE))
+    patience = beat.ROUNDS_MISSED * config["patrol.seconds"]
     own = [row for row in delayed.rows(service) if row.text == guard.PATROL_TEXT and row.frequency]
-    usable = [row for row in own if not _is_stuck(row)]
+    usable = [row for row in own if not _is_stuck(row, last.at if last else 0.0, patience)]
     delayed.remove(service, [row.id for row in own if row not in usable[:1]])
     if not usable:
         delayed.submit(service, config, guard.PATROL_TEXT, every=config["patrol.seconds"], priority=9)
     return not usable
 
 
-def _is_stuck(row: Row) -> bool:
-    """A locked row runs its round now, or its agent was killed; then it would stay locked for ever."""
-    return row.is_locked and not _runs_a_round(row)
-
-
-def _runs_a_round(row: Row) -> bool:
-    return time.time() - float(row.lock_time or 0) < _LONGEST_ROUND
-
-
-_LONGEST_ROUND = 600.0  # seconds
+def _is_stuck(row: Row, beat_at: float, patience: float) -> bool:
+    """A locked row runs its round now, or its agent or delay server was killed: then it would stay so for ever."""
+    return row.is_locked and abs(time.time() - max(beat_at, float(row.lock_time or 0))) > patience
 
 
 def _claimed(config: Config, book: Ledger) -> str:

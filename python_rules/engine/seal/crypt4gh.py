@@ -57,8 +57,7 @@ class Sealer:
     def finish(self) -> Iterator[Block]:
         """As Codec.finish."""
         yield from self._begun()
-        yield from self._batches.add(self._cipher, self._cutter.rest())
-        yield from self._batches.rest()
+        yield from self._batches.last(self._cipher, self._cutter.rest())
 
     def _begun(self) -> Iterator[Block]:
         made, self._header = self._header, b""

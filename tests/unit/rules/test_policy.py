@@ -32,6 +32,13 @@ def test_only_our_own_text_reaches_a_python_engine(text: str, engine: str, admin
     assert guard.may_be_queued(text, engine, NATIVE, admin) is allowed
 
 
+def test_what_repeats_is_not_for_users() -> None:
+    """A user may ask for a round of the patrol, once; only the service account's rows repeat."""
+    assert guard.may_be_queued(guard.PATROL_TEXT, PYTHON, NATIVE, False)
+    assert not guard.may_be_queued(guard.PATROL_TEXT, PYTHON, NATIVE, False, "1s")
+    assert guard.may_be_queued(guard.PATROL_TEXT, PYTHON, NATIVE, True, "1s")
+
+
 def test_the_texts_that_we_queue_are_our_own() -> None:
     """What is submitted passes the guard."""
     assert guard.is_our_own(guard.run_text("6a1f8f6e-0000-4000-8000-000000000001"))

@@ -54,3 +54,33 @@ def test_a_value_never_outgrows_an_avu() -> None:
 
     assert len(value.encode()) <= record.LONGEST_VALUE
     assert json.loads(value)["code"] == "engine_failed"
+
+
+def _walk(*rows: tuple[str, str]) -> list[record.Avu]:
+    return [record.transition_avu(n, state, "2026-11-22T12:00:00Z", actor) for n, (state, actor) in enumerate(rows, 1)]
+
+
+def test_tries_count_since_the_job_was_queued_and_without_pauses() -> None:
+    """A retry by hand begins anew; an attempt that a pause ended is not a try."""
+    avus = _walk(
+        ("queued", "alice"),
+        ("running", "engine@h:1"),
+        ("retrying", "patrol"),
+        ("failed", "patrol"),
+        ("queued", "alice"),
+        ("running", "engine@h:2"),
+        ("retrying", "engine@h:2"),
+        ("running", "engine@h:3"),
+        ("retrying", record.PAUSE_ACTOR),
+    )
+
+    assert Status.from_avus(avus).tries == 1
+
+
+def test_of_two_states_an_end_counts() -> None:
+    """Two that wrote at the same moment leave two states: the last transition tells, an end first."""
+    both = [(record.STATE, states.RETRYING, ""), (record.STATE, states.SUCCEEDED, "")]
+    same = [record.transition_avu(3, state, "2026-11-22T12:00:00Z", "x") for _, state, _ in both]
+
+    assert Status.from_avus([*both, *same]).state == states.SUCCEEDED
+    assert Status.from_avus([(record.ATTEMPT, "2", ""), (record.ATTEMPT, "1", "")]).attempt == 2

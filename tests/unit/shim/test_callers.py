@@ -10,8 +10,8 @@ from werkzeug.datastructures import Authorization
 
 from api_shim.callers import Callers
 from api_shim.problems import Problem
-from tests.unit.shim.conftest import basic, login
 from api_shim.tokens import Tokens
+from tests.unit.shim.conftest import basic, login
 from workers.app import SluiceCelery
 from workers.settings import HttpSettings, OidcSettings
 from workers.zone import LoginRefused

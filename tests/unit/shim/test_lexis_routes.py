@@ -184,7 +184,12 @@ def test_without_credentials_it_is_401(
 
 @pytest.mark.parametrize(
     ("method", "path"),
-    [("PUT", "/staging/stage"), ("GET", "/staging/pid/assign/x"), ("DELETE", "/staging/info"), ("PUT", "/compress/zip")],
+    [
+        ("PUT", "/staging/stage"),
+        ("GET", "/staging/pid/assign/x"),
+        ("DELETE", "/staging/info"),
+        ("PUT", "/compress/zip"),
+    ],
 )
 def test_another_method_or_route_is_told_in_lexis_form(client: FlaskClient, method: str, path: str) -> None:
     """405, or 404 for a path that nobody has; a status and a text either way."""

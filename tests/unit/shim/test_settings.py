@@ -12,6 +12,8 @@ import pytest
 from python_rules.jobs.errors import JobError
 from workers import settings
 
+DOCUMENT = Path(__file__).parents[3] / "docs" / "shim.md"
+MARKS = ("<!-- settings -->", "<!-- end of settings -->")
 MINIMAL = {"zone": {"environment": "/e.json"}, "celery": {"data": "/d"}}
 
 
@@ -78,3 +80,20 @@ def test_the_schema_agrees_with_the_check() -> None:
     with pytest.raises(jsonschema.ValidationError):
         jsonschema.validate({**MINIMAL, "zones": {}}, schema)
     json.dumps(schema)
+
+
+def test_the_documentation_lists_the_settings_as_they_are() -> None:
+    """docs/shim.md between its marks; to renew it: python -m tests.unit.shim.test_settings."""
+    assert settings.as_markdown().strip() in DOCUMENT.read_text(encoding="utf-8")
+
+
+def renew() -> None:
+    """Write the list of settings into the document."""
+    before, rest = DOCUMENT.read_text(encoding="utf-8").split(MARKS[0])
+    after = rest.split(MARKS[1])[1]
+    text = f"{before}{MARKS[0]}\n{settings.as_markdown()}{MARKS[1]}{after}"
+    DOCUMENT.write_text(text, encoding="utf-8")
+
+
+if __name__ == "__main__":
+    renew()

@@ -1,6 +1,8 @@
 """On the target: make a release's virtual environment beside this file; the file ``complete`` is its last act.
 
-    PYTHON install_release.py [pip's options ...]
+    PYTHON install_release.py MODULE,MODULE... [pip's options ...]
+
+The modules must import in it, or it is no release.
 
 Anything half made by an earlier attempt is thrown away. Nothing outside this folder changes.
 """
@@ -17,7 +19,8 @@ HERE = Path(__file__).resolve().parent
 
 
 def main(options: list[str]) -> int:
-    """Environment, pinned and hashed dependencies, our wheel, a check, the links, the mark."""
+    """Environment, pinned and hashed dependencies, our wheel, checks, the link, the mark."""
+    modules, *options = options
     place = HERE / "venv"
     shutil.rmtree(place, ignore_errors=True)
     venv.create(place, with_pip=True, symlinks=True)
@@ -28,7 +31,7 @@ def main(options: list[str]) -> int:
     wheel = str(next(HERE.glob("*.whl")))
     _run([*pip, "install", "--quiet", "--no-deps", "--no-index", wheel])
     _run([*pip, "check"])
-    _run([python, "-I", "-m", "compileall", "-q", str(place / "lib")])
+    _run([python, "-I", "-c", f"import {modules}"])
     package = next(place.glob("lib/python3.*/site-packages/python_rules"))
     link = HERE / "python_rules"
     link.unlink(missing_ok=True)

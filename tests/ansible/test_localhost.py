@@ -1,0 +1,173 @@
+"""The playbooks on this machine: first run, second run, a change, a failed upgrade, uninstall. In this order.
+
+RabbitMQ, PostgreSQL and nginx come from Debian's packages; an embedded zone's folder stands for ``/etc/irods``.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import ssl
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+
+from tests.ansible.deployment import ACCOUNT, TREE, Deployment, Recap
+from tests.e2e.conftest import Stack, read, write
+from tests.stack.site import ExistingSite
+
+pytestmark = [pytest.mark.long, pytest.mark.timeout(1800)]
+KEY = "demo"
+
+
+@pytest.fixture(scope="module")
+def deployment() -> Iterator[Deployment]:
+    if os.geteuid() != 0:
+        pytest.fail("run as root: the playbooks install packages and make users")
+    made = Deployment()
+    try:
+        yield made
+    finally:
+        made.close()
+
+
+@pytest.fixture(scope="module")
+def first(deployment: Deployment) -> Recap:
+    """The first run, with everything said aloud; before it, what it would do."""
+    promised = deployment.play("site.yml", "--check", "--diff")
+    assert promised.status == 0, promised.output[-3000:]
+    assert not deployment.files()
+    done = deployment.play("site.yml", "--diff", "-vvv")
+    assert done.status == 0, done.output[-3000:]
+    unannounced = set(done.changes) - set(promised.changes)
+    # what needs the programs that the run itself installs
+    assert {name for name in unannounced if "Copy" not in name and "Point" not in name} == set()
+    return done
+
+
+@pytest.fixture(scope="module")
+def stack(deployment: Deployment, first: Recap) -> Iterator[Stack]:
+    """Two users of the zone, and the HTTP service as they reach it: through nginx, with TLS."""
+    keys = [str(deployment.prefix / "opt/sluice/zone/current/venv/bin/sluice-keys")]
+    keys += ["--config", str(deployment.zone.etc / "sluice.json")]
+    for words in (["create", KEY], ["grant", KEY, "public#tempZone", "seal", "open"]):
+        subprocess.run(["runuser", "-u", ACCOUNT, "--", *keys, *words], check=True, cwd="/")
+    site = ExistingSite(deployment.zone.environment, KEY)
+    alice, bob = site.make_user("alice"), site.make_user("bob")
+    trust = ssl.create_default_context(cafile=str(deployment.certificate))
+    try:
+        yield Secure(site, deployment.url, alice, bob, trust)
+    finally:
+        site.close()
+
+
+class Secure(Stack):
+    """A stack whose clients trust the proxy's certificate and nothing else."""
+
+    def __init__(self, *given: object) -> None:
+        super().__init__(*given[:4])  # type: ignore[arg-type]
+        self._trust = given[4]
+
+    def rest(self, account: object = None) -> httpx.Client:
+        client = super().rest(account)  # type: ignore[arg-type]
+        return httpx.Client(base_url=self.url, auth=client.auth, timeout=60.0, verify=self._trust)  # type: ignore[arg-type]
+
+
+def test_a_sealed_object_comes_back_through_nginx(stack: Stack) -> None:
+    """compress_encrypt and decrypt_decompress over https, through RabbitMQ and PostgreSQL."""
+    text = b"Through nginx, with TLS.\n" * 20_000
+    with stack.alice.session() as session:
+        source = write(session, f"{stack.alice.home}/in", text)
+        stack.done(operation="compress_encrypt", source=source, target=f"{source}.sealed", key=KEY)
+        stack.done(operation="decrypt_decompress", source=f"{source}.sealed", target=f"{source}.back")
+        assert read(session, f"{source}.back") == text
+
+
+def test_the_proxy_keeps_its_limits(stack: Stack, deployment: Deployment) -> None:
+    """413 for a body that is too large; no answer over a certificate that the client does not trust."""
+    with stack.rest() as client:
+        assert client.post("/api/v1/jobs", content=b"x" * 2_000_000).status_code == 413
+    with pytest.raises(httpx.ConnectError):
+        httpx.get(f"{deployment.url}/health")
+
+
+def test_a_second_run_changes_nothing(deployment: Deployment, first: Recap) -> None:
+    before = deployment.running()
+    for options in ((), ("--check", "--diff")):
+        again = deployment.play("site.yml", *options)
+        assert (again.status, again.changed, again.changes) == (0, 0, [])
+    assert deployment.running() == before
+
+
+def test_a_changed_setting_restarts_what_reads_it(deployment: Deployment, first: Recap) -> None:
+    before = deployment.running()
+    changed = deployment.play("site.yml", "--tags", "workers,api_shim", workers_threads=4)
+    after = deployment.running()
+    assert changed.status == 0
+    assert {name for name in after if after[name]["pid"] != before[name]["pid"]} == {"workers"}
+    assert deployment.play("site.yml", "--tags", "workers,api_shim").changed > 0
+
+
+def test_a_failed_upgrade_is_taken_back(deployment: Deployment, first: Recap, stack: Stack) -> None:
+    """A release that starts and does not work: what ran before runs again, and the next run changes nothing."""
+    broken = deployment.home / "broken"
+    broken.mkdir()
+    for name in ("api_shim", "embedded_zone", "python_rules", "workers", "requirements"):
+        shutil.copytree(TREE / name, broken / name, ignore=shutil.ignore_patterns("__pycache__"))
+    for name in ("pyproject.toml", "README.md"):
+        shutil.copy(TREE / name, broken / name)
+    main = broken / "api_shim" / "main.py"
+    main.write_text(main.read_text().replace("    server.run()\n", "    raise SystemExit(1)\n"))
+    before = deployment.running()["api_shim"]["service"]
+
+    failed = deployment.play("site.yml", "--tags", "api_shim", sluice_tree=str(broken), api_shim_healthy_seconds=10)
+
+    assert failed.status != 0
+    assert "What ran before runs again" in failed.output
+    assert deployment.running()["api_shim"]["service"] == before
+    again = deployment.play("site.yml", "--tags", "api_shim")
+    assert (again.status, again.changes) == (0, [])
+    with stack.rest() as client:
+        assert client.get("/ready").status_code == 200
+
+
+def test_no_secret_was_shown(deployment: Deployment, first: Recap) -> None:
+    """In nothing that any run has printed so far, -vvv and --diff included; and in no file that others may read."""
+    assert "(secret)" in deployment.transcript or "********" in deployment.transcript
+    for secret in deployment.canaries.values():
+        assert secret not in deployment.transcript
+        for path in filter(Path.is_file, deployment.prefix.rglob("*")):
+            if path.stat().st_mode & 0o004:
+                assert secret.encode() not in path.read_bytes(), path
+
+
+def test_uninstall_leaves_data_keys_and_ledger(deployment: Deployment, first: Recap) -> None:
+    """Nothing runs, nothing is left but the folders that hold data; then nothing at all."""
+    gone = deployment.play("uninstall.yml")
+    assert gone.status == 0, gone.output[-3000:]
+    kept = {"var", "var/lib", "var/lib/sluice-broker", "var/lib/sluice-database"}
+    assert {path for path in deployment.files() if path.count("/") < 3} == kept
+    assert sorted(path.name for path in deployment.private.iterdir() if path.suffix in (".json", ".key"))
+    assert "Sluice" not in (deployment.zone.etc / "core.py").read_text()
+    assert not (deployment.zone.etc / "python_rules").is_symlink()
+    assert not _processes(str(deployment.prefix))
+    assert deployment.play("uninstall.yml").changed == 0
+
+    assert deployment.play("uninstall.yml", sluice_remove_data=True).status == 0
+    assert deployment.files() == set()
+
+
+def _processes(place: str) -> list[str]:
+    """Command lines that name a place; a zombie has none."""
+    found = []
+    for path in Path("/proc").glob("[0-9]*/cmdline"):
+        try:
+            line = path.read_bytes().replace(b"\0", b" ").decode(errors="replace")
+        except OSError:
+            continue
+        if place in line:
+            found.append(line)
+    return found
