@@ -62,8 +62,7 @@ _POST, _GET = ("POST",), ("GET",)
 
 def _stage(given: dict[str, Any], systems: dict[str, str]) -> tuple[str, ...]:
     """Data that comes into iRODS needs metadata; a system that is not one of ours is an HPC system to LEXIS."""
-    ends = [given.get("source_system"), given.get("target_system")]
-    if any(end not in systems for end in ends):
+    if any(str(given.get(end)) not in systems for end in ("source_system", "target_system")):
         return ("task_id", "job_id", "heappe_url")
     return ("metadata",)
 

@@ -51,9 +51,11 @@ def main() -> None:
 
 def _is_so(module: AnsibleModule) -> bool:
     # A program that is not installed yet has made nothing yet.
-    code, output, _ = module.run_command(
-        module.params["look"], data=module.params["look_input"], handle_exceptions=False
-    ) if _exists(module) else (127, "", "")
+    code, output, _ = (
+        module.run_command(module.params["look"], data=module.params["look_input"], handle_exceptions=False)
+        if _exists(module)
+        else (127, "", "")
+    )
     return code == 0 and re.search(module.params["expect"], output) is not None
 
 

@@ -20,7 +20,7 @@ options:
   owner: {type: str, description: Its owner.}
   group: {type: str, description: Its group.}
   secrets: {type: list, elements: str, default: [], description: Texts within the content that no output may show.}
-  validate: {type: list, elements: str, default: [], description: "Command that checks the new content; %s is its file."}
+  validate: {type: list, elements: str, default: [], description: "Checks the new content, which is in the file %s."}
 """
 
 

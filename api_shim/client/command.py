@@ -63,6 +63,7 @@ Level = Annotated[int | None, typer.Option(help="compression level; see: sluice 
 Encryption = Annotated[str, typer.Option(help="how to encrypt", autocompletion=_completing(known.ENCRYPTIONS))]
 Existing = Annotated[str, typer.Option(help="targets that exist: " + ", ".join(known.EXISTING))]
 Original = Annotated[str, typer.Option(help="the source afterwards: " + ", ".join(known.ORIGINAL))]
+Pack = Annotated[bool, typer.Option("--pack", help="a collection becomes one tar, or such an object a collection")]
 OnceKey = Annotated[str, typer.Option("--idempotency-key", help="the same key is the same job")]
 Watch = Annotated[bool, typer.Option("--watch/--no-watch", "-w", help="stay until the job has ended")]
 State = Annotated[str, typer.Option(help="only these states", autocompletion=_completing(states.STATES))]
@@ -94,11 +95,13 @@ def submit(
     encryption: Encryption = "",
     existing: Existing = "",
     original: Original = "",
+    pack: Pack = False,
     idempotency_key: OnceKey = "",
     watch: Watch = False,
 ) -> None:
     """Submit a job."""
     chosen = {"target": target, "key": key, "compression": compression, "level": level, "encryption": encryption}
+    chosen |= {"pack": pack or None}
     client = _options(context).client
     job = client.submit(
         operation, source, idempotency_key=idempotency_key, existing=existing, original=original, **chosen

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple, NoReturn
 
 from python_rules import config
-from python_rules.engine import pipeline, sharing
+from python_rules.engine import pipeline
 from python_rules.engine.codec import Chain, Codec
 from python_rules.engine.codec.sniffing import Sniffing
 from python_rules.engine.codec.table import COMPRESSIONS, READERS, recognised, shrinkage
@@ -38,6 +38,7 @@ from python_rules.jobs import methods
 from python_rules.jobs.errors import JobError
 
 NONE = "none"
+LARGEST_SHARE = 64 * 1024  # bytes of a header that is read
 SAMPLE = 1 << 20  # what 'auto' looks at
 _SNIFFED = "sniffed"
 Options = argparse.Namespace
@@ -218,7 +219,7 @@ def _key(options: Options) -> Key | None:
     """The key that the options name; raises JobError if there is none, None if they name none."""
     if options.secret:
         key = Key(os.path.basename(options.secret), 1, _secret(read_private(options.secret)))
-        return sharing.received(_header(options.share), key) if options.share else key
+        return _shared(options.share, key) if options.share else key
     if not options.key:
         return None
     name, _, version = options.key.partition(":")
@@ -231,10 +232,17 @@ def _key(options: Options) -> Key | None:
     return keyring.version(name, int(version)) if version else keyring.primary(name)
 
 
+def _shared(path: str, key: Key) -> Key:
+    """The key of one object, out of a header that somebody shared."""
+    from python_rules.engine.sharing import received  # it knows zones, and nothing else here does
+
+    return received(_header(path), key)
+
+
 def _header(path: str) -> bytes:
     """A shared header: as it is, in base64, or in the JSON that the zone answered."""
     with open(path, "rb") as file:
-        content = file.read(sharing.LARGEST)
+        content = file.read(LARGEST_SHARE)
     try:
         text = json.loads(content)["header"] if content.startswith(b"{") else content
         return content if content.startswith(b"crypt4gh") else base64.b64decode(text, validate=False)

@@ -93,8 +93,9 @@ def _taken(session: iRODSSession, wanted: JobRequest, listing: Listing) -> list[
     """Targets that exist already, where names can be foretold: what an encoding operation makes."""
     if not methods.OPERATIONS[wanted.operation].encodes or not listing.objects:
         return []
-    if not listing.is_collection and wanted.target:
-        return [wanted.target] if queries.replicas(session, wanted.target) else []
+    if wanted.pack or (not listing.is_collection and wanted.target):
+        made = wanted.target or wanted.source + wanted.suffix()
+        return [made] if queries.replicas(session, made) else []
     place = wanted.target or (wanted.source if listing.is_collection else wanted.source.rpartition("/")[0])
     there = {found.path for found in queries.replicas_below(session, place)}
     names = (f"{place}/{found.relative}{wanted.suffix()}" for found in listing.objects)

@@ -55,7 +55,8 @@ class JobRequest:
         """What an encoding operation appends to a name: '.zst.tink' for zstd and aes256-gcm."""
         table = {methods.COMPRESS: methods.COMPRESSIONS, methods.ENCRYPT: methods.ENCRYPTIONS}
         chosen = {methods.COMPRESS: self.compression, methods.ENCRYPT: self.encryption}
-        return "".join(table[step][chosen[step]].suffix for step in self.steps if step in table)
+        packed = ".tar" if self.pack else ""
+        return packed + "".join(table[step][chosen[step]].suffix for step in self.steps if step in table)
 
 
 def is_job_id(text: str) -> bool:

@@ -49,14 +49,14 @@ class Recap:
 class ServerZone:
     """An embedded zone under the distribution's interpreter, which has none of Sluice's code but what is installed."""
 
-    def __init__(self, home: Path) -> None:
+    def __init__(self, home: Path, password: str) -> None:
         self.home = home / "zone"
         self._path = home / "zone-code"
         self._path.mkdir()
         (self._path / "embedded_zone").symlink_to(TREE / "embedded_zone")
         self.home.mkdir()
         shutil.chown(self.home, ACCOUNT, GROUP)
-        self.run("init", "--port", str(free_port()))
+        self.run("init", "--port", str(free_port()), "--password", password)
         self.run("start")
 
     @property
@@ -91,14 +91,15 @@ class Deployment:
         self.home.chmod(0o755)
         self.prefix = self.home / "root"
         self.prefix.mkdir()
-        self.zone = ServerZone(self.home)
+        self.canaries = {name: f"canary{secrets.token_hex(12)}" for name in ("broker", "database", "zone")}
+        self.zone = ServerZone(self.home, self.canaries["zone"])
         self.private = self.home / "private"
         self.private.mkdir()
         shutil.chown(self.private, ACCOUNT, GROUP)
+        self.tree = _copied(self.home / "tree")
         self.port = free_port()
         self.shim_port = free_port()
         self.user = f"sl{secrets.token_hex(3)}"
-        self.canaries = {name: f"canary{secrets.token_hex(12)}" for name in ("broker", "database")}
         self.transcript = ""
         self._write_inventory()
 
@@ -149,7 +150,6 @@ class Deployment:
 
     def _write_inventory(self) -> None:
         ports = {name: free_port() for name in ("broker", "distribution", "epmd", "database")}
-        # The role's check takes Debian's folder as it is on a server; here a link stands for it.
         values: dict[str, Any] = {
             "ansible_connection": "local",
             "ansible_become": False,
@@ -157,10 +157,11 @@ class Deployment:
             "sluice_prefix": str(self.prefix),
             "sluice_service_manager": "supervise",
             "sluice_user": self.user,
+            "sluice_tree": str(self.tree),
             "sluice_wheel_cache": str(self.home / "wheels"),
             "sluice_zone": "tempZone",
             "sluice_irods_environment": json.loads(self.zone.environment.read_text()),
-            "sluice_irods_password": "rods",
+            "sluice_irods_password": self.canaries["zone"],
             "sluice_broker_password": self.canaries["broker"],
             "sluice_database_password": self.canaries["database"],
             "sluice_broker_url": f"amqp://sluice:{self.canaries['broker']}@127.0.0.1:{ports['broker']}//",
@@ -189,3 +190,13 @@ class Deployment:
         groups = ("zone", "broker", "database", "workers", "shim", "proxy")
         inventory = {"all": {"vars": values, "children": {name: {"hosts": {"localhost": {}}} for name in groups}}}
         (self.home / "inventory.json").write_text(json.dumps(inventory, indent=4))
+
+
+def _copied(tree: Path) -> Path:
+    """What a release is made from: runs that must be equal must not see an edit between them."""
+    tree.mkdir()
+    for name in ("api_shim", "embedded_zone", "python_rules", "workers", "requirements"):
+        shutil.copytree(TREE / name, tree / name, ignore=shutil.ignore_patterns("__pycache__"))
+    for name in ("pyproject.toml", "README.md"):
+        shutil.copy(TREE / name, tree / name)
+    return tree

@@ -15,7 +15,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.ansible.deployment import ACCOUNT, TREE, Deployment, Recap
+from tests.ansible.deployment import ACCOUNT, Deployment, Recap
 from tests.e2e.conftest import Stack, read, write
 from tests.stack.site import ExistingSite
 
@@ -114,11 +114,7 @@ def test_a_changed_setting_restarts_what_reads_it(deployment: Deployment, first:
 def test_a_failed_upgrade_is_taken_back(deployment: Deployment, first: Recap, stack: Stack) -> None:
     """A release that starts and does not work: what ran before runs again, and the next run changes nothing."""
     broken = deployment.home / "broken"
-    broken.mkdir()
-    for name in ("api_shim", "embedded_zone", "python_rules", "workers", "requirements"):
-        shutil.copytree(TREE / name, broken / name, ignore=shutil.ignore_patterns("__pycache__"))
-    for name in ("pyproject.toml", "README.md"):
-        shutil.copy(TREE / name, broken / name)
+    shutil.copytree(deployment.tree, broken)
     main = broken / "api_shim" / "main.py"
     main.write_text(main.read_text().replace("    server.run()\n", "    raise SystemExit(1)\n"))
     before = deployment.running()["api_shim"]["service"]

@@ -27,6 +27,16 @@ def test_defaults_are_filled_in() -> None:
     assert request.suffix() == ".zst.tink"
 
 
+@pytest.mark.parametrize("given", [True, "true"])
+def test_a_packed_collection_has_a_name_of_its_own(given: object) -> None:
+    """Rule files give strings; the suffix says that it is a tar."""
+    request = model.from_json({**GOOD, "pack": given})
+
+    assert request.pack is True
+    assert request.suffix() == ".tar.zst.tink"
+    assert model.from_json({**GOOD, "pack": ""}).pack is False
+
+
 @pytest.mark.parametrize(
     ("changes", "code", "field"),
     [
@@ -46,6 +56,8 @@ def test_defaults_are_filled_in() -> None:
         ({"target": GOOD["source"]}, "target_exists", "target"),
         ({"target": GOOD["source"] + "/inside"}, "bad_value", "target"),
         ({"objects": ["../x"]}, "bad_path", "objects"),
+        ({"pack": "perhaps"}, "bad_value", "pack"),
+        ({"pack": 1}, "bad_value", "pack"),
     ],
 )
 def test_a_wrong_field_is_named_with_a_remedy(changes: dict[str, object], code: str, field: str) -> None:

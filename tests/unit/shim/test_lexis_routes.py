@@ -144,6 +144,15 @@ def test_flags_are_yes_or_no(client: FlaskClient, name: str, word: object) -> No
     assert answer.get_json()["errorString"].startswith(name)
 
 
+@pytest.mark.parametrize("value", [{"a": 1}, [1], 7, True, "\0", "../..", None])
+@pytest.mark.parametrize("name", ["source_system", "target_system", "source_path", "target_path"])
+def test_a_member_of_another_kind_is_refused(client: FlaskClient, name: str, value: object) -> None:
+    """400, or 201 and a failure at the poll; never a fault of ours."""
+    answer = client.post("/staging/stage", json={**SUBMITS[0][2], name: value}, headers=basic("alice"))
+
+    assert answer.status_code in (201, 400)
+
+
 @pytest.mark.parametrize("prefix", PREFIXES)
 @pytest.mark.parametrize("path", POLLS)
 def test_an_unknown_id_is_still_in_the_queue(client: FlaskClient, prefix: str, path: str) -> None:

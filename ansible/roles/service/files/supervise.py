@@ -201,7 +201,7 @@ def _spawn(service: dict[str, Any]) -> int:
         _libc.prctl(PR_SET_PDEATHSIG, signal.SIGTERM)  # after the change of user, which clears it
         os.chdir(service["directory"])
         base = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "LANG": "C.UTF-8", "HOME": service["directory"]}
-        os.execve(service["command"][0], service["command"], {**base, **service["environment"]})
+        os.execve(service["command"][0], service["command"], {**base, **service["environment"]})  # noqa: S606
     except (OSError, KeyError, ValueError) as error:
         print(f"supervise: {service['command'][0]}: {error}", file=sys.stderr, flush=True)
     finally:
