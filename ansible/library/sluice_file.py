@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import tempfile
 
 from ansible.module_utils.basic import AnsibleModule
@@ -83,16 +84,16 @@ def _write(module: AnsibleModule, path: str, content: str) -> None:
     try:
         with os.fdopen(handle, "w", encoding="utf-8") as file:
             file.write(content)
+        # its final mode and owner before anybody can find it under its final name, and for who validates it
+        owner, group = module.params["owner"], module.params["group"]
+        if owner or group:
+            shutil.chown(beside, owner, group)
+        os.chmod(beside, int(module.params["mode"], 8))
         if module.params["validate"]:
             command = [word.replace("%s", beside) for word in module.params["validate"]]
             code, output, error = module.run_command(command)
             if code:
                 module.fail_json(msg=f"{path}: the new content is refused: {error or output}")
-        # the old file's mode and owner until the new ones are set: no moment in which more people may read it
-        if os.path.exists(path):
-            status = os.stat(path)
-            os.chown(beside, status.st_uid, status.st_gid)
-            os.chmod(beside, status.st_mode & 0o7777)
         os.replace(beside, path)
     finally:
         if os.path.exists(beside):

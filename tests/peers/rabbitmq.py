@@ -5,7 +5,8 @@ from __future__ import annotations
 import subprocess
 from pathlib import Path
 
-from tests.peers.daemon import Daemon, free_port
+from tests.peers.daemon import Daemon, free_port, listens
+from tests.stack.waiting import until
 
 SCRIPT = Path("/usr/lib/rabbitmq/bin/rabbitmq-server")  # Debian's own wrapper insists on its one system folder
 
@@ -41,6 +42,8 @@ class RabbitMQ(Daemon):
             "RABBITMQ_CONFIG_FILE": f"{home}/rabbitmq",
             "RABBITMQ_ENABLED_PLUGINS_FILE": f"{home}/plugins",
             "RABBITMQ_CONF_ENV_FILE": f"{home}/none",
+            # As under systemd the script becomes the node; otherwise the node would outlive a script that was killed.
+            "NOTIFY_SOCKET": f"{home}/none",
             # One scheduler that does not spin: the broker must not eat the machine it is tested on.
             "RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS": "+S 1:1 +sbwt none",
         }
@@ -55,5 +58,10 @@ class RabbitMQ(Daemon):
         self._end_mapper()
 
     def _end_mapper(self) -> None:
-        """The node's port mapper is a daemon of its own that outlives the node."""
-        subprocess.run(["epmd", "-port", str(self._mapper), "-kill"], capture_output=True, check=False)
+        """The node's port mapper is a daemon of its own that outlives the node, and does not end while it knows one."""
+
+        def ended() -> bool | None:
+            subprocess.run(["epmd", "-port", str(self._mapper), "-kill"], capture_output=True, check=False)
+            return None if listens(self._mapper) else True
+
+        until(ended, "the end of the port mapper", 20)
