@@ -40,6 +40,7 @@ def _run(given: argparse.Namespace) -> int:
 
 
 def _ledger(given: argparse.Namespace) -> int:
+    _end_with(given.parent)
     from python_rules.engine.requests import answer
 
     print(json.dumps(answer(_settings(given), sys.stdin.read())))

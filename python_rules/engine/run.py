@@ -132,7 +132,8 @@ class Attempt:
 
     def _objects(self, pool: ThreadPoolExecutor, zones: Zones, listing: Listing, tools: Tools) -> None:
         """All objects of the listing, a few of them at a time."""
-        todo = iter(listing.objects)
+        # the largest first: the time left is then told well, and small ones fill what is left of the cores
+        todo = iter(sorted(listing.objects, key=lambda source: -source.size))
         running: set[Future[None]] = set()
         self._running = running
 

@@ -62,4 +62,4 @@ def test_ctrl_c_leaves_no_process_behind(embedded_only: None, tmp_path: Path) ->
     demo.communicate(timeout=60)
 
     assert demo.returncode == 130
-    until(lambda: True if not list(processes_of(home)) else None, "the end of all processes", 20)
+    until(lambda: True if not list(processes_of(home)) else None, "the end of all processes", 60)
