@@ -44,7 +44,7 @@ test: setup
 	$(BIN)/pytest -m "not long" tests
 
 test-long: setup
-	sh tests/install-debian-packages.sh
+	sh tests/install-debian-packages.sh long
 	$(BIN)/pytest -m long tests
 
 # The end-to-end tests on an existing zone: make test-zone ZONE=path/of/irods_environment.json (an administrator's)
@@ -57,7 +57,7 @@ docs: setup
 	$(BIN)/python -m tests.zone.hook_matrix
 
 bench: setup
-	sh tests/install-debian-packages.sh
+	sh tests/install-debian-packages.sh long
 	$(BIN)/python -m tests.benchmarks
 
 demo: setup

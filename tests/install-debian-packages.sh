@@ -1,5 +1,6 @@
 #!/bin/sh
-# The peers that the tests compare with, from Debian's packages; needs root. Without root they must be there already.
+# The peers that the tests need, from Debian's packages; 'long' adds those of make test-long. Needs root; without root
+# they must be there already.
 set -eu
 wanted=""
 need() { command -v "$1" >/dev/null 2>&1 || wanted="$wanted $2"; }
@@ -11,9 +12,12 @@ need softhsm2-util softhsm2
 need bgzip tabix
 need lz4 lz4
 need age age
-[ -x /usr/lib/rabbitmq/bin/rabbitmq-server ] || wanted="$wanted rabbitmq-server"
-[ -n "$(ls /usr/lib/postgresql/*/bin/initdb 2>/dev/null)" ] || wanted="$wanted postgresql"
-need npm npm # the OpenID provider of the tests comes from npm
+need systemd-analyze systemd
+if [ "${1:-}" = long ]; then
+    [ -x /usr/lib/rabbitmq/bin/rabbitmq-server ] || wanted="$wanted rabbitmq-server"
+    [ -n "$(ls /usr/lib/postgresql/*/bin/initdb 2>/dev/null)" ] || wanted="$wanted postgresql"
+    need npm npm # the OpenID provider of the tests comes from npm
+fi
 [ -z "$wanted" ] && exit 0
 if [ "$(id -u)" -ne 0 ]; then
     echo "missing:$wanted; install them as root: apt-get install$wanted" >&2

@@ -65,6 +65,7 @@ def test_units_are_hardened_and_valid(tmp_path: Path) -> None:
         assert float(re.search(r"exposure level for \S+: ([\d.]+)", told)[1]) < LEVEL  # type: ignore[index]
 
 
+@pytest.mark.long
 def test_lint() -> None:
     """ansible-lint at its production profile."""
     command = [str(Path(sys.executable).with_name("ansible-lint")), "--offline", "--profile", "production", "-q", "."]

@@ -19,6 +19,8 @@ from tests.peers.oidc import OpenIdProvider
 from tests.stack.services import Services
 from tests.stack.waiting import until
 
+pytestmark = pytest.mark.long  # the provider is installed by npm
+
 
 @dataclass
 class Door:

@@ -20,6 +20,8 @@ from tests.stack.services import Services
 from tests.stack.site import EmbeddedSite
 from tests.stack.waiting import until
 
+pytestmark = pytest.mark.long  # servers of their own: minutes, and packages that only this needs
+
 TEXT = b"Accepted only if durable.\n" * 5_000
 
 
