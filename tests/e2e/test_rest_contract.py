@@ -32,6 +32,7 @@ def checked(stack: Stack, examples: int, *more: str) -> str:
     return done.stdout
 
 
+@pytest.mark.long
 def test_every_answer_about_jobs_is_described(stack: Stack) -> None:
     """The routes of jobs, with the edges of every schema and some values at random."""
     assert "passed" in checked(stack, 3, "--include-path-regex", JOBS, "--phases", "coverage,fuzzing")

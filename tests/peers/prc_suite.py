@@ -74,6 +74,9 @@ class SuiteRun:
     apis: set[str]
 
 
+VISIBLE_ROOT = Path("/tmp/tree")  # where this tree is seen by a run as another user
+
+
 def run(names: list[str], *, trace: bool = False) -> SuiteRun:
     """Run files (``meta``) or tests (``meta_test.TestMeta.test_x``); as another Unix user when this one is root."""
     root = os.geteuid() == 0
@@ -90,6 +93,17 @@ def run(names: list[str], *, trace: bool = False) -> SuiteRun:
         return SuiteRun([_result(entry) for entry in values["files"]], set(values["apis"]))
 
 
+# This tree is bound into the new /tmp: it may lie in the old one, or where only root may look.
+_OWN_TMP = """
+private=$0 tree=$1 seen=$2; shift 2
+mkdir "$private/${seen#/tmp/}"
+mount --bind "$tree" "$private/${seen#/tmp/}"
+mount --rbind "$private" /tmp
+cd "$seen"
+exec "$@"
+"""
+
+
 def _as_nobody(folder: Path) -> list[str]:
     """A command that runs another as ``nobody``, with a /tmp of its own.
 
@@ -101,9 +115,9 @@ def _as_nobody(folder: Path) -> list[str]:
         os.chown(path, NOBODY, NOBODY)
     drop = ["setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups"]
     unshare = ["unshare", "--mount", "--propagation", "private"]
-    if ROOT.is_relative_to("/tmp") or subprocess.run([*unshare, "true"], check=False).returncode:
-        return drop  # this code would be hidden, or a container without that right
-    return [*unshare, "sh", "-c", 'mount --bind "$0" /tmp && exec "$@"', str(private), *drop]
+    if subprocess.run([*unshare, "true"], check=False).returncode:
+        return drop  # a container without that right
+    return [*unshare, "sh", "-ec", _OWN_TMP, str(private), str(ROOT), str(VISIBLE_ROOT), *drop]
 
 
 def _interpreter() -> str:
@@ -123,8 +137,10 @@ def _open_to_all(path: Path) -> bool:
 def _environment(home: Path) -> dict[str, str]:
     """A new user's environment: nothing of IRODS_* or of the caller's own zone."""
     kept = {key: os.environ[key] for key in ("PATH", "LANG", "PRC_SUITE_DEBUG") if key in os.environ}
-    packages = (home / "packages", ROOT, Path(irods.__file__).parents[1])
-    path = os.pathsep.join(map(str, packages))
+    site = Path(irods.__file__).parents[1]
+    packages = [home / "packages", VISIBLE_ROOT, ROOT]
+    packages += [VISIBLE_ROOT / site.relative_to(ROOT)] if site.is_relative_to(ROOT) else []
+    path = os.pathsep.join(map(str, [*packages, site]))
     return {**kept, "HOME": str(home), "TMPDIR": str(home), "PYTHONPATH": path, "PYTHONDONTWRITEBYTECODE": "1"}
 
 

@@ -25,7 +25,8 @@ class Stack:
 @contextmanager
 def running(home: Path) -> Iterator[Stack]:
     """The set in ``home``; whatever ends the block, Ctrl-C and SIGTERM among it, leaves no process behind."""
-    signal.signal(signal.SIGTERM, _interrupt)
+    for number in (signal.SIGTERM, signal.SIGINT):  # also where a shell started us with SIGINT ignored
+        signal.signal(number, _interrupt)
     site = EmbeddedSite(home / "zone")
     try:
         user = site.make_user("alice")
