@@ -126,7 +126,7 @@ def _interpreter() -> str:
     others = (Path(folder) / name for folder in os.environ["PATH"].split(os.pathsep))
     for candidate in (Path(sys.executable), *others):
         if candidate.exists() and _open_to_all(candidate.resolve()):
-            return str(candidate)
+            return str(candidate.resolve())  # a virtual environment may be out of sight; its packages are named
     raise FileNotFoundError(f"no {name} on PATH that an ordinary user may run; run the suite as one, not as root")
 
 
