@@ -23,6 +23,12 @@ class Operation(NamedTuple):
     open: bool = False  # without credentials
 
 
+# One server-sent event; its data is a JSON text.
+_EVENT = {
+    "type": "object",
+    "properties": {"event": {"enum": ["job", "end", "problem"]}, "data": {"type": "string"}},
+    "required": ["event", "data"],
+}
 JSON, NDJSON, EVENTS = "application/json", "application/x-ndjson", "text/event-stream"
 _USUAL = (401, 429, 502, 503)
 
@@ -157,4 +163,6 @@ def _response(description: str, schema: str, media_type: str) -> dict[str, Any]:
 
 
 def _content(schema: str, media_type: str) -> dict[str, Any]:
+    if media_type == EVENTS:
+        return {media_type: {"schema": _EVENT}}
     return {media_type: {"schema": shapes.ref(schema) if schema else {"type": "string"}}}
