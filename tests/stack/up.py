@@ -6,6 +6,7 @@ import signal
 import sys
 from pathlib import Path
 
+from tests.stack.site import ADMIN
 from tests.stack.stack import Stack, running
 
 HOME = Path(".up")
@@ -30,7 +31,7 @@ Sluice is up; Ctrl-C ends it. Everything lies in {HOME}/ and is kept.
   shim         {stack.services.url}        OpenAPI: {stack.services.url}/openapi.json
   zone         {site.zone} at {site.host}:{site.port}
   user         {user.name} / {user.password}    key: {site.key}
-  admin        rods / rods    environment: {site.environment}
+  admin        {ADMIN} / {site.server.password}    environment: {site.environment}
 
 Try
   export SLUICE_URL={stack.services.url} SLUICE_USER={user.name} SLUICE_PASSWORD={user.password}

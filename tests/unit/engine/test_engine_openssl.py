@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import subprocess
 
 import pytest
@@ -20,7 +19,6 @@ STOCK = {
     "openssl-cbc": "openssl enc -aes-256-cbc -pbkdf2",
 }
 SIZES = [0, 1, 15, 16, 17, 47, 48, 100_000]
-pytestmark = pytest.mark.skipif(not shutil.which("openssl"), reason="openssl is not installed")
 
 
 @pytest.fixture(scope="module")
