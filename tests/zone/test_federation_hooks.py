@@ -20,7 +20,7 @@ from embedded_zone.client import ZoneClient
 from embedded_zone.errors import IrodsError
 from embedded_zone.testing import Administration, FederatedZones, Trace
 
-GOLDEN: dict[str, Any] = json.loads(Path("/work/shared/facts/federation-traces.json").read_text())
+GOLDEN: dict[str, Any] = json.loads((Path(__file__).parent / "traces" / "federation-traces.json").read_text())
 TRACED = {action["action"]: action for action in GOLDEN["actions"]}
 # What the golden zones recorded: every phase of every hook that is in the file, but _finally.
 NAMES = {name for name, _ in GOLDEN["signatures"]}
