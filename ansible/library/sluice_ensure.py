@@ -18,6 +18,8 @@ options:
   make: {type: list, elements: str, required: true, description: Command that makes the state.}
   look_input: {type: str, description: Standard input of look; never shown.}
   make_input: {type: str, description: Standard input of make; never shown.}
+  chdir: {type: path, description: Folder in which both are run.}
+  secrets: {type: dict, default: {}, description: Variables for both with secrets. C(environment) shows them to ps.}
   what: {type: str, required: true, description: The state in words, for the output.}
 """
 
@@ -31,6 +33,8 @@ def main() -> None:
             "make": {"type": "list", "elements": "str", "required": True},
             "look_input": {"type": "str", "no_log": True},
             "make_input": {"type": "str", "no_log": True},
+            "chdir": {"type": "path"},
+            "secrets": {"type": "dict", "default": {}, "no_log": True},
             "what": {"type": "str", "required": True},
         },
         supports_check_mode=True,
@@ -41,7 +45,7 @@ def main() -> None:
     diff = {"before": "", "after": f"{what}\n"}
     if module.check_mode:
         module.exit_json(changed=True, msg=what, diff=diff)
-    code, output, error = module.run_command(module.params["make"], data=module.params["make_input"])
+    code, output, error = _run(module, "make")
     if code:
         module.fail_json(msg=f"{what}: {error.strip() or output.strip() or f'exit status {code}'}")
     if not _is_so(module):
@@ -51,16 +55,21 @@ def main() -> None:
 
 def _is_so(module: AnsibleModule) -> bool:
     # A program that is not installed yet has made nothing yet.
-    code, output, _ = (
-        module.run_command(module.params["look"], data=module.params["look_input"], handle_exceptions=False)
-        if _exists(module)
-        else (127, "", "")
-    )
+    if module.get_bin_path(module.params["look"][0]) is None:
+        return False
+    code, output, _ = _run(module, "look")
     return code == 0 and re.search(module.params["expect"], output) is not None
 
 
-def _exists(module: AnsibleModule) -> bool:
-    return module.get_bin_path(module.params["look"][0]) is not None
+def _run(module: AnsibleModule, which: str) -> tuple[int, str, str]:
+    given = module.params
+    return module.run_command(
+        given[which],
+        data=given[f"{which}_input"],
+        cwd=given["chdir"],
+        environ_update=given["secrets"],
+        handle_exceptions=False,
+    )
 
 
 if __name__ == "__main__":

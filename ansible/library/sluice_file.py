@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import grp
 import os
+import pwd
 import shutil
 import tempfile
 
@@ -16,7 +18,8 @@ description:
   - In check mode its folder, owner and group need not exist yet.
 options:
   path: {type: path, required: true, description: The file.}
-  content: {type: str, required: true, description: Its whole content.}
+  content: {type: str, description: Its whole content.}
+  source: {type: path, description: Instead of content, a file of this host that holds it; no diff is shown of it.}
   mode: {type: str, default: "0644", description: Its mode, octal.}
   owner: {type: str, description: Its owner.}
   group: {type: str, description: Its group.}
@@ -30,7 +33,8 @@ def main() -> None:
     module = AnsibleModule(
         {
             "path": {"type": "path", "required": True},
-            "content": {"type": "str", "required": True},
+            "content": {"type": "str"},
+            "source": {"type": "path"},
             "mode": {"type": "str", "default": "0644"},
             "owner": {"type": "str"},
             "group": {"type": "str"},
@@ -38,19 +42,17 @@ def main() -> None:
             "validate": {"type": "list", "elements": "str", "default": []},
         },
         supports_check_mode=True,
+        required_one_of=[("content", "source")],
+        mutually_exclusive=[("content", "source")],
     )
     given = module.params
-    path, content = given["path"], given["content"]
-    before = _text(path)
-    diff = {
-        "before": _hidden(before or "", given["secrets"]),
-        "after": _hidden(content, given["secrets"]),
-        "before_header": path,
-        "after_header": path,
-    }
+    path, before = given["path"], _text(given["path"])
+    content = given["content"] if given["source"] is None else _text(given["source"])
+    if content is None:
+        module.fail_json(msg=f"{given['source']} is not there")
+    diff = {} if given["source"] else _diff(path, before or "", content, given["secrets"])
     if module.check_mode:
-        changed = before != content or _mode(path) != int(given["mode"], 8)
-        module.exit_json(changed=changed, diff=diff)
+        module.exit_json(changed=before != content or not _has_attributes(given), diff=diff)
     if before != content:
         _write(module, path, content)
     attributes = module.load_file_common_arguments({**given, "attributes": None})
@@ -66,11 +68,21 @@ def _text(path: str) -> str | None:
         return None
 
 
-def _mode(path: str) -> int | None:
+def _has_attributes(given: dict) -> bool:
+    """Whether mode, owner and group are as wanted; an account that is not there yet owns nothing."""
     try:
-        return os.stat(path).st_mode & 0o7777
-    except FileNotFoundError:
-        return None
+        found = os.stat(given["path"])
+        owner = found.st_uid if given["owner"] is None else pwd.getpwnam(given["owner"]).pw_uid
+        group = found.st_gid if given["group"] is None else grp.getgrnam(given["group"]).gr_gid
+    except (FileNotFoundError, KeyError):
+        return False
+    wanted = (int(given["mode"], 8), owner, group)
+    return (found.st_mode & 0o7777, found.st_uid, found.st_gid) == wanted
+
+
+def _diff(path: str, before: str, after: str, secrets: list[str]) -> dict:
+    headers = {"before_header": path, "after_header": path}
+    return {"before": _hidden(before, secrets), "after": _hidden(after, secrets), **headers}
 
 
 def _hidden(text: str, secrets: list[str]) -> str:

@@ -21,11 +21,12 @@ ANSIBLE = TREE / "ansible"
 ACCOUNT, GROUP = "nobody", "nogroup"  # stands for the Unix user irods
 PYTHON = "/usr/bin/python3"  # the distribution's, as a server has it; its venv module is a package of its own
 SECONDS = 900
+_COUNTS = re.compile(r"^\S+ +: ok=(\d+) +changed=(\d+) +unreachable=0 +failed=(\d+).*$", re.M)
 
 
 @dataclass(frozen=True)
 class Recap:
-    """How a run of a playbook ended."""
+    """How a run of a playbook ended; the counts are sums over its hosts."""
 
     status: int
     ok: int
@@ -83,33 +84,21 @@ class ServerZone:
             )
 
 
-class Deployment:
-    """A prefix, an inventory with free ports, and secrets that no output may show."""
+class Playbooks:
+    """A temporary folder with a zone in it, a copy of the sources, an inventory, and all that was ever printed."""
 
     def __init__(self) -> None:
         self.home = Path(tempfile.mkdtemp(prefix="sl-"))  # short: PostgreSQL's socket lies below
         self.home.chmod(0o755)
-        self.prefix = self.home / "root"
-        self.prefix.mkdir()
-        self.canaries = {name: f"canary{secrets.token_hex(12)}" for name in ("broker", "database", "zone")}
-        self.zone = ServerZone(self.home, self.canaries["zone"])
-        self.private = self.home / "private"
-        self.private.mkdir()
-        shutil.chown(self.private, ACCOUNT, GROUP)
-        self.tree = _copied(self.home / "tree")
-        self.port = free_port()
-        self.shim_port = free_port()
-        self.user = f"sl{secrets.token_hex(3)}"
+        self.canaries: dict[str, str] = {}
         self.transcript = ""
-        self._write_inventory()
+        self.zone = ServerZone(self.home, self.canary("zone"))
+        self.tree = _copied(self.home / "tree")
 
-    @property
-    def url(self) -> str:
-        return f"https://127.0.0.1:{self.port}"
-
-    @property
-    def certificate(self) -> Path:
-        return self.prefix / "etc/sluice/proxy/tls.crt"
+    def canary(self, name: str) -> str:
+        """A new secret that no output may show."""
+        self.canaries[name] = f"canary{secrets.token_hex(12)}"
+        return self.canaries[name]
 
     def play(self, book: str, *options: str, **more: Any) -> Recap:
         """Run a playbook."""
@@ -125,10 +114,70 @@ class Deployment:
         )
         output = done.stdout + done.stderr
         self.transcript += output
-        counts = re.search(r"^localhost +: ok=(\d+) +changed=(\d+) +unreachable=0 +failed=(\d+).*$", output, re.M)
-        assert counts, output[-3000:]
-        print(f"{book} {' '.join(options)}: {counts[0]}")
-        return Recap(done.returncode, *(int(number) for number in counts.groups()), output)
+        recaps = list(_COUNTS.finditer(output))
+        assert recaps, output[-3000:]
+        for counts in recaps:
+            print(f"{book} {' '.join(options)}: {counts[0]}")
+        sums = (sum(int(counts[column]) for counts in recaps) for column in (1, 2, 3))
+        return Recap(done.returncode, *sums, output)
+
+    def sources(self, name: str) -> Path:
+        """Another copy of the sources, to be changed."""
+        return Path(shutil.copytree(self.tree, self.home / name))
+
+    def write_inventory(self, values: dict[str, Any], groups: dict[str, dict[str, Any]]) -> None:
+        """Variables of all hosts, and the hosts of each group with their own."""
+        common = {
+            "ansible_connection": "local",
+            "ansible_become": False,
+            "ansible_python_interpreter": PYTHON,
+            "sluice_service_manager": "supervise",
+            "sluice_tree": str(self.tree),
+            "sluice_wheel_cache": str(self.home / "wheels"),
+            "sluice_zone": "tempZone",
+            "zone_policies_user": ACCOUNT,
+            "zone_policies_group": GROUP,
+            "zone_policies_environment": str(self.zone.environment),
+            "zone_policies_plugin": "",
+        }
+        children = {name: {"hosts": hosts} for name, hosts in groups.items()}
+        inventory = {"all": {"vars": {**common, **values}, "children": children}}
+        (self.home / "inventory.json").write_text(json.dumps(inventory, indent=4))
+
+    def private_folder(self, name: str) -> Path:
+        """A folder of the service account, for keyring and master key."""
+        made = self.home / name
+        made.mkdir()
+        shutil.chown(made, ACCOUNT, GROUP)
+        return made
+
+    def close(self) -> None:
+        """Stop the zone, remove the folder."""
+        self.zone.run("stop")
+        shutil.rmtree(self.home)
+
+
+class Deployment(Playbooks):
+    """Everything on this host, below a prefix, on free ports."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.prefix = self.home / "root"
+        self.prefix.mkdir()
+        self.private = self.private_folder("private")
+        self.port = free_port()
+        self.user = f"sl{secrets.token_hex(3)}"
+        values = self._zone_values() | self._service_values() | self._daemon_values()
+        groups = ("zone", "broker", "database", "workers", "shim", "proxy")
+        self.write_inventory(values, {name: {"localhost": {}} for name in groups})
+
+    @property
+    def url(self) -> str:
+        return f"https://127.0.0.1:{self.port}"
+
+    @property
+    def certificate(self) -> Path:
+        return self.prefix / "etc/sluice/proxy/tls.crt"
 
     def running(self) -> dict[str, dict[str, Any]]:
         """What the supervisors say that runs, by service."""
@@ -140,56 +189,55 @@ class Deployment:
         return {str(path.relative_to(self.prefix)) for path in self.prefix.rglob("*")}
 
     def close(self) -> None:
-        """Uninstall whatever is left, stop the zone, remove the folder."""
+        """Uninstall whatever is left, then as always."""
         try:
             if self.files():
                 self.play("uninstall.yml", sluice_remove_data=True, zone_policies_uninstall_with_active_jobs=True)
         finally:
-            self.zone.run("stop")
-            shutil.rmtree(self.home)
+            super().close()
 
-    def _write_inventory(self) -> None:
-        ports = {name: free_port() for name in ("broker", "distribution", "epmd", "database")}
-        values: dict[str, Any] = {
-            "ansible_connection": "local",
-            "ansible_become": False,
-            "ansible_python_interpreter": PYTHON,
+    def _zone_values(self) -> dict[str, Any]:
+        return {
             "sluice_prefix": str(self.prefix),
-            "sluice_service_manager": "supervise",
+            "zone_policies_etc": str(self.zone.etc),
+            "zone_policies_private": str(self.private),
+            # an engine that a test slows down is not taken for dead
+            "zone_policies_settings": {"patrol": {"seconds": 5}, "engine": {"lease_seconds": 900}},
+            "zone_policies_secret_files": {"pin": self.canary("pin")},
+        }
+
+    def _service_values(self) -> dict[str, Any]:
+        return {
             "sluice_user": self.user,
-            "sluice_tree": str(self.tree),
-            "sluice_wheel_cache": str(self.home / "wheels"),
-            "sluice_zone": "tempZone",
             "sluice_irods_environment": json.loads(self.zone.environment.read_text()),
             "sluice_irods_password": self.canaries["zone"],
-            "sluice_broker_password": self.canaries["broker"],
-            "sluice_database_password": self.canaries["database"],
-            "sluice_broker_url": f"amqp://sluice:{self.canaries['broker']}@127.0.0.1:{ports['broker']}//",
-            "sluice_results_url": "db+postgresql+psycopg://sluice:"
-            f"{self.canaries['database']}@127.0.0.1:{ports['database']}/sluice",
-            "zone_policies_etc": str(self.zone.etc),
-            "zone_policies_user": ACCOUNT,
-            "zone_policies_group": GROUP,
-            "zone_policies_private": str(self.private),
-            "zone_policies_environment": str(self.zone.environment),
-            "zone_policies_plugin": "",
-            "zone_policies_settings": {"patrol": {"seconds": 5}},
+            "sluice_service_secret_files": {"webhook": self.canary("webhook")},
+            "sluice_service_settings": {
+                "webhooks": {"secret_file": f"{self.prefix}/etc/sluice/secrets/webhook"},
+            },
+        }
+
+    def _daemon_values(self) -> dict[str, Any]:
+        ports = {name: free_port() for name in ("broker", "distribution", "epmd", "database", "shim")}
+        broker, database = self.canary("broker"), self.canary("database")
+        return {
+            "sluice_broker_password": broker,
+            "sluice_database_password": database,
+            "sluice_broker_url": f"amqp://sluice:{broker}@127.0.0.1:{ports['broker']}//",
+            "sluice_results_url": f"db+postgresql+psycopg://sluice:{database}@127.0.0.1:{ports['database']}/sluice",
             "broker_port": ports["broker"],
             "broker_distribution_port": ports["distribution"],
             "broker_epmd_port": ports["epmd"],
             "broker_node": f"sluice{ports['broker']}@localhost",
             "broker_erlang_arguments": "+S 1:1 +sbwt none",  # it must not eat the machine it is tested on
             "database_port": ports["database"],
-            "api_shim_port": self.shim_port,
+            "api_shim_port": ports["shim"],
             "proxy_names": ["localhost", "127.0.0.1"],
             "proxy_address": "127.0.0.1",
             "proxy_port": self.port,
-            "proxy_shims": [f"127.0.0.1:{self.shim_port}"],
+            "proxy_shims": [f"127.0.0.1:{ports['shim']}"],
             "proxy_self_signed": True,
         }
-        groups = ("zone", "broker", "database", "workers", "shim", "proxy")
-        inventory = {"all": {"vars": values, "children": {name: {"hosts": {"localhost": {}}} for name in groups}}}
-        (self.home / "inventory.json").write_text(json.dumps(inventory, indent=4))
 
 
 def _copied(tree: Path) -> Path:

@@ -59,6 +59,7 @@ def test_units_are_hardened_and_valid(tmp_path: Path) -> None:
 
     written = sorted(units.glob("*.service"))
     assert len(written) == 5
+    assert [unit.name for unit in written if "\nMemoryMax=" not in unit.read_text()] == []
     for unit in written:
         _analyzed("verify", str(unit))
         told = _analyzed("security", "--offline=true", f"--threshold={LEVEL * 10:.0f}", str(unit))

@@ -7,6 +7,7 @@ Prints JSON: the wheel's path, and an id of wheel and requirements, which names 
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import json
 import os
@@ -28,8 +29,11 @@ def main(arguments: list[str]) -> int:
     tree, cache, *requirements = map(Path, arguments)
     digest = _digest(tree)
     folder = cache / digest[:16]
-    if not folder.is_dir():
-        _build(tree, cache, folder)
+    cache.mkdir(parents=True, exist_ok=True)
+    with open(cache / "lock", "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # Ansible asks for every host at the same time
+        if not folder.is_dir():
+            _build(tree, cache, folder)
     wheel = next(folder.glob("*.whl"))
     version = wheel.name.split("-")[1]
     whole = hashlib.sha256(digest.encode())
@@ -52,7 +56,6 @@ def _sources(tree: Path) -> list[Path]:
 
 
 def _build(tree: Path, cache: Path, folder: Path) -> None:
-    cache.mkdir(parents=True, exist_ok=True)
     # A copy: building leaves files beside the sources, which the tree's user may not even be able to write.
     with tempfile.TemporaryDirectory(dir=cache) as work:
         copy, made = Path(work, "tree"), Path(work, "wheel")

@@ -26,7 +26,7 @@ def main(options: list[str]) -> int:
     venv.create(place, with_pip=True, symlinks=True)
     python = str(place / "bin" / "python")
     pip = [python, "-I", "-m", "pip", "--disable-pip-version-check", "--no-cache-dir"]
-    for requirements in sorted(HERE.glob("requirements-*.txt")):
+    for requirements in sorted(HERE.glob("*.txt")):
         _run([*pip, "install", "--quiet", "--require-hashes", *options, "-r", str(requirements)])
     wheel = str(next(HERE.glob("*.whl")))
     _run([*pip, "install", "--quiet", "--no-deps", "--no-index", wheel])
