@@ -17,9 +17,9 @@ from python_rules.config import Config
 from python_rules.engine import identity
 from python_rules.engine.keys import Keyring, Log, shredding
 from python_rules.engine.keys.desk import Desk
-from python_rules.engine.keys.grants import RIGHTS
 from python_rules.engine.ledger import Ledger
 from python_rules.jobs.errors import RequestError
+from python_rules.jobs.key_words import RIGHTS
 from python_rules.jobs.record import LONGEST_VALUE
 
 Texts = dict[str, str]

@@ -15,15 +15,15 @@ from typing import Any, NamedTuple
 
 from python_rules import config
 from python_rules.config import Config
-from python_rules.engine.keys import Keyring, Log, Who, backup, shredding, signing
+from python_rules.engine.keys import Keyring, Log, Who, backup, shredding, signing, tinkey
 from python_rules.engine.keys.audit import Head
 from python_rules.engine.keys.desk import Desk
-from python_rules.engine.keys.grants import RIGHTS
 from python_rules.engine.keys.key import Secret
-from python_rules.engine.keys.keyring import utc_now
+from python_rules.engine.keys.keyring import ENABLED, utc_now
 from python_rules.engine.keys.memory import harden
 from python_rules.engine.keys.provider import read_private
 from python_rules.engine.keys.store import replace
+from python_rules.jobs import key_words
 from python_rules.jobs.errors import JobError
 
 DEFAULT_CONFIG = "/etc/irods/sluice.json"
@@ -34,7 +34,7 @@ def main(arguments: list[str] | None = None) -> int:
     """Run one command; 0 if it was done, 1 with a message on the error output if not."""
     options = _parser().parse_args(arguments)
     try:
-        print(COMMANDS[options.command].run(options))
+        print(_done(options))
     except JobError as error:
         print(f"sluice-keys: {error.text}" + (f"; {error.remedy}" if error.remedy else ""), file=sys.stderr)
         return 1
@@ -42,6 +42,13 @@ def main(arguments: list[str] | None = None) -> int:
         print(f"sluice-keys: {error.filename or ''}: {error.strerror}", file=sys.stderr)
         return 1
     return 0
+
+
+def _done(options: Options) -> str:
+    if options.command in COMMANDS:
+        return COMMANDS[options.command].run(options)
+    word = LIFE[options.command]
+    return word.told(options, word.do(_desk(options), options))
 
 
 def _settings(options: Options) -> Config:
@@ -61,71 +68,26 @@ def _init(options: Options) -> str:
     return Keyring.of(_settings(options)).provider.create()
 
 
-def _create(options: Options) -> str:
-    _desk(options).create(options.name, options.owner)
-    return f"{options.name}:1 created; nobody may use it but its owner, until granted"
-
-
 def _import(options: Options) -> str:
-    text = sys.stdin.buffer.read(4096) if options.file == "-" else read_private(options.file)
-    try:
-        secret = Secret(base64.b64decode(text.strip(), validate=True))
-    except binascii.Error:
-        raise JobError("bad_value", f"{options.file} is not base64", remedy="give 32 bytes in base64") from None
-    _desk(options).add(options.name, secret, options.owner)
-    return f"{options.name}:1 imported"
+    largest = tinkey.LARGEST
+    text = sys.stdin.buffer.read(largest) if options.file == "-" else read_private(options.file, largest)
+    if text.lstrip().startswith(b"{"):
+        keyset = tinkey.read(text)
+    else:
+        try:
+            keyset = tinkey.Keyset([(Secret(base64.b64decode(text.strip(), validate=True)), ENABLED)], 1)
+        except binascii.Error:
+            remedy = "give 32 bytes in base64, or a keyset of tinkey in JSON"
+            raise JobError("bad_value", f"{options.file} is not base64", remedy=remedy) from None
+    _desk(options).add(options.name, *keyset, options.owner)
+    return f"{options.name} imported; version {keyset.primary} of {len(keyset.versions)} seals"
 
 
-def _list(options: Options) -> str:
-    rows = [("KEY", "STATUS", "CREATED", "OWNER", "")]
-    for key in _desk(options).list()["keys"]:
-        for version in key["versions"]:
-            note = "primary" if version["primary"] else ""
-            note += f" until {version['destroy_at']}" if version["destroy_at"] else ""
-            name = f"{key['name']}:{version['number']}"
-            rows.append((name, version["status"], version["created"], key["owner"], note.strip()))
-    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
-    return "\n".join("  ".join(map(str.ljust, row, widths)).rstrip() for row in rows)
-
-
-def _show(options: Options) -> str:
-    return _json(_desk(options).show(options.name))
-
-
-def _grant(options: Options) -> str:
-    _desk(options).grant(options.name, options.who, tuple(options.rights), options.collection)
-    return f"{options.who} may {', '.join(options.rights)} with {options.name}"
-
-
-def _revoke(options: Options) -> str:
-    _desk(options).revoke(options.name, options.who, tuple(options.rights) or tuple(RIGHTS))
-    return f"taken from {options.who}"
-
-
-def _rotate(options: Options) -> str:
-    key = _desk(options).rotate(options.name)
-    return f"{options.name}:{key['versions'][-1]['number']} seals from now on; older versions still open"
-
-
-def _disable(options: Options) -> str:
-    _desk(options).disable(options.name, options.version)
-    return f"{options.name} disabled"
-
-
-def _enable(options: Options) -> str:
-    _desk(options).enable(options.name, options.version)
-    return f"{options.name} enabled"
-
-
-def _destroy(options: Options) -> str:
-    key = _desk(options).destroy(options.name, options.version, options.days)
-    end = max(version["destroy_at"] for version in key["versions"])
-    return f"{options.name} does nothing from now on and is destroyed at {end}; until then: recover {options.name}"
-
-
-def _recover(options: Options) -> str:
-    _desk(options).recover(options.name, options.version)
-    return f"{options.name} is back"
+def _export(options: Options) -> str:
+    keyset = tinkey.written(*_desk(options).take_out(options.name))
+    with os.fdopen(os.open(options.file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+        file.write(keyset)
+    return f"{options.file} holds {options.name} in the clear: whoever reads it opens everything sealed under it"
 
 
 def _purge(options: Options) -> str:
@@ -159,8 +121,21 @@ def _audit(options: Options) -> str:
     if options.expect and known is None:
         raise JobError("bad_value", "--expect is not a head", remedy="give <number>:<hash> as this command printed it")
     head = log.verify(known)
+    if options.zone:
+        _anchored(options)
     shown = [json.dumps(entry) for entry in log.entries() if options.key in ("", entry["key"].partition(":")[0])]
     return "\n".join([*(shown if options.entries else []), f"{head.number} entries, whole; head {head}"])
+
+
+def _anchored(options: Options) -> None:
+    from python_rules.engine import anchoring, sessions
+    from python_rules.engine.ledger import Ledger
+
+    settings = _settings(options)
+    with sessions.as_service(settings) as service:
+        book = Ledger(service, settings.ledger)
+        book.make_root()
+        anchoring.anchor(settings, service, book)
 
 
 def _backup(options: Options) -> str:
@@ -207,12 +182,8 @@ def _document(path: str) -> Any:
             raise JobError("verification_failed", f"{path} is not JSON") from None
 
 
-def _json(value: Any) -> str:
-    return json.dumps(value, indent=1)
-
-
 class Command(NamedTuple):
-    """A command: what it does, and which arguments it takes."""
+    """A command of this machine alone: what it does, and which arguments it takes."""
 
     run: Callable[[Options], str]
     about: str
@@ -220,42 +191,43 @@ class Command(NamedTuple):
 
 
 ARGUMENTS: dict[str, dict[str, Any]] = {
-    "name": {"metavar": "NAME", "help": "1 to 64 letters, digits, '.', '_', '-'"},
-    "who": {"metavar": "WHO", "help": "user or group as name#zone; everybody in a zone is public#<zone>"},
-    "rights": {"nargs": "*", "metavar": "RIGHT", "help": ", ".join(RIGHTS)},
+    **key_words.ARGUMENTS,
     "file": {"metavar": "FILE", "help": "a file; nobody else may read it if it holds a secret"},
     "path": {"metavar": "PATH", "help": "a data object or collection"},
     "--user": {"required": True, "metavar": "USER", "help": "name#zone of who may write the objects' metadata"},
-    "--owner": {"default": "", "metavar": "USER", "help": "name#zone of who may then do everything with it"},
-    "--version": {"type": int, "metavar": "N", "help": "this version only (default: all)"},
     "--days": {"type": float, "metavar": "N", "help": "days until it is done (default: keys.destroy_days)"},
-    "--collection": {"default": "", "metavar": "PATH", "help": "the rights hold in this collection only"},
     "--signer": {"default": "", "metavar": "KEY", "help": "the public key that must have signed it"},
     "--expect": {"default": "", "metavar": "HEAD", "help": "an earlier head, <number>:<hash>, that must be in it"},
+    "--zone": {
+        "action": "store_true",
+        "help": "compare with the head that the catalogue keeps, and note the new one",
+    },
     "--entries": {"action": "store_true", "help": "show them, as JSON lines"},
     "--key": {"default": "", "metavar": "NAME", "help": "with --entries: of this key only"},
     "--to": {"required": True, "metavar": "FILE", "help": "a sluice.json that names the other provider"},
 }
 
+# the life of a key, as ``sluice keys`` has it, but for one word more
+LIFE = {
+    **key_words.LIFE,
+    "destroy": key_words.LIFE["destroy"]._replace(
+        do=lambda desk, o: desk.destroy(o.name, o.version, o.days), takes=("name", "--version", "--days")
+    ),
+}
 COMMANDS = {
     "init": Command(_init, "make the master key where the settings say (once for each zone)"),
-    "create": Command(_create, "make a key with its first version", ("name", "--owner")),
     "import": Command(
-        _import, "make a key of 32 bytes in base64, from a private file or '-'", ("name", "file", "--owner")
+        _import,
+        "make a key of 32 bytes in base64, or of a keyset of Google's tinkey; from a private file or '-'",
+        ("name", "file", "--owner"),
     ),
-    "list": Command(_list, "show all keys and their versions; shows no secret and needs no master key"),
-    "show": Command(_show, "show one key with its grants", ("name",)),
-    "grant": Command(_grant, "let a user or group seal, open or manage", ("name", "who", "rights", "--collection")),
-    "revoke": Command(_revoke, "take rights back (default: all)", ("name", "who", "rights")),
-    "rotate": Command(_rotate, "add a version that seals from now on; older ones still open", ("name",)),
-    "disable": Command(_disable, "refuse to seal and to open, until enabled", ("name", "--version")),
-    "enable": Command(_enable, "allow it again", ("name", "--version")),
-    "destroy": Command(_destroy, "have it destroyed after a delay", ("name", "--version", "--days")),
-    "recover": Command(_recover, "take the order to destroy it back, before its time", ("name", "--version")),
+    "export": Command(
+        _export, "write a key in the clear as tinkey does, into a new file that nobody else may read", ("name", "file")
+    ),
     "purge": Command(_purge, "destroy what is due and write signed receipts into the zone"),
     "receipt": Command(_receipt, "verify a receipt; needs no zone, no keyring and no settings", ("file", "--signer")),
     "signer": Command(_signer, "show the public key under this zone's receipts and back-ups"),
-    "audit": Command(_audit, "verify the audit log", ("--expect", "--entries", "--key")),
+    "audit": Command(_audit, "verify the audit log", ("--expect", "--zone", "--entries", "--key")),
     "backup": Command(_backup, "write the keyring, as wrapped as it is, and signed, into a file", ("file",)),
     "restore": Command(_restore, "bring back what a back-up has and the keyring lacks", ("file", "--signer")),
     "relabel": Command(_relabel, "find the keys of objects that lost their metadata", ("path", "--user")),
@@ -266,15 +238,12 @@ COMMANDS = {
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="sluice-keys",
-        description="The named keys that objects are sealed under. Secrets are wrapped; no command shows one.",
+        description="The named keys that objects are sealed under, at the service account's command line.",
         epilog="Example: sluice-keys create project-42; sluice-keys grant project-42 alice#tempZone seal open",
     )
     parser.add_argument("--config", default=DEFAULT_CONFIG, metavar="FILE", help="sluice.json (default: %(default)s)")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    for name, command in COMMANDS.items():
-        made = commands.add_parser(name, help=command.about, description=command.about)
-        for argument in command.takes:
-            made.add_argument(argument, **ARGUMENTS[argument])
+    key_words.add_to(commands, {**LIFE, **COMMANDS}, ARGUMENTS)
     return parser
 
 

@@ -16,13 +16,11 @@ from python_rules import names
 from python_rules.engine import encoding
 from python_rules.engine.blocks import Block
 from python_rules.engine.codec import Chain
-from python_rules.engine.convert import Conversion, Converted, Tools, Watch, convert_object
+from python_rules.engine.convert import Conversion, Converted, Made
 from python_rules.engine.encoding import Change, Encoding
 from python_rules.engine.keys import Key
 from python_rules.engine.seal import crypt4gh
 from python_rules.engine.seal.table import ENCRYPTIONS
-from python_rules.engine.transfer.zone import Listing, SourceObject, Zone
-from python_rules.engine.watch import UNWATCHED
 from python_rules.jobs import methods
 from python_rules.jobs.errors import JobError
 from python_rules.jobs.model import JobRequest
@@ -35,32 +33,16 @@ _FIRST = 64 * 1024  # bytes: some 600 readers
 _AVU_ROOM = 2000  # bytes of a header that fit an AVU in base64
 
 
-def work_on(
-    zone: Zone,
-    request: JobRequest,
-    listing: Listing,
-    source: SourceObject,
-    tools: Tools,
-    watch: Watch = UNWATCHED,
-) -> Converted:
-    """Do any operation on one object, ``rekey`` among them; raises JobError with ``object_path``."""
-    if methods.REKEY not in request.steps:
-        return convert_object(zone, request, listing, source, tools, watch)
-    try:
-        watch.check()
-        if source.trouble:
-            raise source.trouble
-        return _Rekeying(zone, request, listing, source, tools, watch).run()
-    except JobError as error:
-        error.object_path = error.object_path or source.path
-        raise
+def kind_of(request: JobRequest) -> type[Conversion]:
+    """Who does the steps of one object: of a rekey, or of any other conversion."""
+    return _Rekeying if methods.REKEY in request.steps else Conversion
 
 
 class _Rekeying(Conversion):
     """The steps of one object."""
 
-    def run(self) -> Converted:
-        """All of it; what needs none is left as it is."""
+    def begin(self) -> Made | Converted:
+        """As Conversion.begin; what needs nothing is left as it is, and where the header is exchanged that is all."""
         avus = self._zone.attributes(self._source)
         before = encoding.read(avus)
         if not before.methods or before.methods[-1] not in ENCRYPTIONS:
@@ -70,31 +52,35 @@ class _Rekeying(Conversion):
         keys, path = self._tools.keyring, self._source.path
         if (name, version) == (wanted, keys.present(wanted)) and not _header_on_its_way(avus):
             return self._left(f"it is under {before.key} already")
-        old, new = keys.opening_key(name, version, path), keys.sealing_key(wanted, path)
-        if before.methods[-1] == "crypt4gh" and self._zone.replica_count(self._source) == 1:
-            return self._header_exchanged(before, old, new, avus)
+        old, new = keys.both_keys(name, version, wanted, path)
+        if before.methods[-1] == "crypt4gh" and (header := self._header(old, new, avus)):
+            return self._header_exchanged(before, header)
         return self._sealed_again(before, old, new, avus)
 
-    def _sealed_again(self, before: Encoding, old: Key, new: Key, avus: list[Avu]) -> Converted:
+    def _sealed_again(self, before: Encoding, old: Key, new: Key, avus: list[Avu]) -> Made:
         method, workers = before.methods[-1], self._tools.workers
         row, known = ENCRYPTIONS[method], before.plain_sha256 if len(before.methods) == 1 else ""
         chain = Chain(row.opener(workers, old), _Checked(known, row.authenticated), row.sealer(workers, new))
         change = Change(before, replace(before, key=new.reference), (method,), False, split(self._source.path)[1])
-        return self._made(self._source.path, change, chain, new.reference, avus)
+        return self._written(self._source.path, change, chain, new.reference, avus)
 
-    def _header_exchanged(self, before: Encoding, old: Key, new: Key, avus: list[Avu]) -> Converted:
-        path, waiting = self._source.path, _header_on_its_way(avus)
-        if waiting is None:
-            start = self._start_of(_FIRST)
-            size, header = crypt4gh.rewritten(start, old, [crypt4gh.public_key(new)])
-            if len(header) != size or size > _AVU_ROOM:
-                return self._sealed_again(before, old, new, avus)
-            waiting = (HEADER_ATTRIBUTE, base64.b64encode(header).decode(), new.reference)
-            self._zone.check_unchanged(self._source)
-            self._zone.change_avus(path, [], [waiting])
-        _, header_text, reference = waiting
+    def _header(self, old: Key, new: Key, avus: list[Avu]) -> Avu | None:
+        """The header to be written, as an AVU notes it; None if it cannot take the place of the old one."""
+        if waiting := _header_on_its_way(avus):
+            return waiting
+        size, header = crypt4gh.rewritten(self._start_of(_FIRST), old, [crypt4gh.public_key(new)])
+        # The server writes one replica and makes the others stale: then the whole object is made anew.
+        if len(header) != size or size > _AVU_ROOM or self._zone.check_unchanged(self._source) != 1:
+            return None
+        waiting = (HEADER_ATTRIBUTE, base64.b64encode(header).decode(), new.reference)
+        self._zone.change_avus(self._source.path, [], [waiting])
+        return waiting
+
+    def _header_exchanged(self, before: Encoding, waiting: Avu) -> Converted:
+        path = self._source.path
+        _, header, reference = waiting
         self._watch.check()
-        self._zone.write_start(path, base64.b64decode(header_text))
+        self._zone.write_start(path, base64.b64decode(header))
         told = (names.KEY_ATTRIBUTE, reference, "")
         self._zone.change_avus(path, [waiting, (names.KEY_ATTRIBUTE, before.key, "")], [told])
         return Converted(path, path, encoding=str(before), key=reference)

@@ -1,7 +1,8 @@
-"""An engine that stops at a chosen step, for tests that kill things there.
+"""An engine that stops, fails or crashes at a chosen step, for tests that look at what is left then.
 
 The zone's ``engine.python`` is replaced by a script that runs the real engine with one function wrapped: when that is
-reached for the first time, the process stops itself (SIGSTOP) and says so in a file. Nothing in the engine knows it.
+reached for the first time, the process says so in a file and stops itself (SIGSTOP), raises an error that nobody
+expects, or aborts with its core limit lifted. Nothing in the engine knows it.
 """
 
 from __future__ import annotations
@@ -19,18 +20,19 @@ from python_rules import config
 from tests.stack.site import EmbeddedSite
 from tests.stack.waiting import until
 
-# step: module, class, function, before or after it, at which call
-STEPS: dict[str, tuple[str, str, str, str, int]] = {
+# module, class, function, before or after it, at which call
+Step = tuple[str, str, str, str, int]
+STEPS: dict[str, Step] = {
     "body written": ("ledger", "Ledger", "begin", "before", 1),
     "record written": ("ledger", "Ledger", "create", "after", 1),
     "claimed": ("run", "Attempt", "run", "before", 1),
     "started": ("run", "Attempt", "_work", "before", 1),
-    "first block": ("transfer.streams", "Writer", "write", "after", 1),
+    "first block": ("transfer.streams", "Writer", "write", "after", 2),
     "middle": ("transfer.streams", "Writer", "write", "after", 3),
     "last block": ("transfer.streams", "Writer", "close", "before", 1),
     "verified": ("transfer.zone", "Zone", "verify", "after", 1),
     "dressed": ("transfer.zone", "Zone", "dress", "after", 1),
-    "taken away": ("transfer.zone", "Zone", "_rename", "after", 1),
+    "taken away": ("transfer.zone", "Zone", "_rename", "after", 2),
     "published": ("transfer.zone", "Zone", "publish", "after", 1),
     "original removed": ("transfer.zone", "Zone", "remove", "after", 1),
     "results written": ("run", "Attempt", "_hand_over_results", "after", 1),
@@ -42,7 +44,12 @@ import importlib, json, os, signal, sys
 from pathlib import Path
 HERE = Path(__file__).parent
 
-def stop():
+def fail():
+    raise RuntimeError("made to fail here")
+
+HOW = {"stop": lambda: os.kill(os.getpid(), signal.SIGSTOP), "fail": fail, "abort": os.abort}
+
+def stop(how):
     try:
         reached = os.open(HERE / "reached.new", os.O_CREAT | os.O_EXCL | os.O_WRONLY)
     except FileExistsError:
@@ -51,18 +58,18 @@ def stop():
     os.close(reached)
     os.rename(HERE / "reached.new", HERE / "reached")
     os.open(HERE / "reached.new", os.O_CREAT | os.O_WRONLY)
-    os.kill(os.getpid(), signal.SIGSTOP)
+    HOW[how]()
 
-def arm(module, name, function, when, call):
+def arm(module, name, function, when, call, how):
     holder = getattr(importlib.import_module("python_rules.engine." + module), name)
     real, calls = getattr(holder, function), []
     def wrapped(*given, **named):
         calls.append(1)
         if when == "before" and len(calls) == call:
-            stop()
+            stop(how)
         answer = real(*given, **named)
         if when == "after" and len(calls) == call:
-            stop()
+            stop(how)
         return answer
     setattr(holder, function, wrapped)
 
@@ -94,7 +101,7 @@ class Faults:
         folder.mkdir(parents=True, exist_ok=True)
         (folder / "engine.py").write_text(_ENGINE)
         script = folder / "python"
-        script.write_text(f'#!/bin/sh\nexec {sys.executable} -I {folder / "engine.py"} "$@"\n')
+        script.write_text(f'#!/bin/sh\nulimit -c unlimited\nexec {sys.executable} -I {folder / "engine.py"} "$@"\n')
         script.chmod(0o755)
         path = site.server.config.etc / config.FILE_NAME
         settings = json.loads(path.read_text())
@@ -102,14 +109,19 @@ class Faults:
         path.write_text(json.dumps(settings))
 
     @contextmanager
-    def at(self, step: str) -> Iterator[None]:
-        """Have the first engine that comes to the step stop there."""
+    def at(self, step: str | Step, how: str = "stop") -> Iterator[None]:
+        """Have the first engine that comes to the step stop there, or ``fail``, or ``abort``."""
         self._forget()
-        (self._folder / "step").write_text(json.dumps(STEPS[step]))
+        (self._folder / "step").write_text(json.dumps([*(STEPS[step] if isinstance(step, str) else step), how]))
         try:
             yield
         finally:
             self._forget()
+
+    @property
+    def reached(self) -> bool:
+        """Whether an engine has come to the step."""
+        return (self._folder / "reached").exists()
 
     def stopped(self) -> Stopped:
         """The process that came to the step and waits."""

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
+import json
 import uuid
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 from irods.session import iRODSSession
 
+from api_shim.client import keys
+from api_shim.client.http import SluiceClient, SluiceError
 from tests.e2e.conftest import Stack, read, write
 from tests.stack import rulecall
 
@@ -53,10 +59,13 @@ def test_a_key_is_lent_step_by_step(stack: Stack, session: iRODSSession, place: 
             sealed = stack.finished(client.post("/api/v1/jobs", json=asked).json()["id"], bob)
             assert sealed["state"] == "succeeded", sealed
             back = {"operation": "decrypt", "source": f"{path}.tink", "target": f"{path}.back"}
-            refused = stack.finished(client.post("/api/v1/jobs", json=back).json()["id"], bob)
-            assert refused["error"]["code"] == "not_permitted"
-            assert f"{bob.qualified} may not open with the key {key}" in refused["error"]["text"]
-            assert f"ask {stack.alice.qualified} or an administrator" in refused["error"]["remedy"]
+            refused = client.post("/api/v1/jobs", json=back)
+            assert (refused.status_code, refused.json()["code"]) == (403, "not_permitted")
+            assert f"{bob.qualified} may not open with the key {key}" in refused.json()["detail"]
+            assert f"ask {stack.alice.qualified} or an administrator" in refused.json()["remedy"]
+            planned = client.post("/api/v1/plans", json=back).json()
+            assert planned["would_start"] is False
+            assert planned["unusable"]["first"][0]["remedy"] == planned["refused"][0]["remedy"]
 
             rulecall.call(session, "sluice_keys_grant", key, bob.qualified, "open", "")
             opened = stack.finished(client.post("/api/v1/jobs", json=back).json()["id"], bob)
@@ -87,11 +96,38 @@ def test_the_life_of_a_key_over_rest(stack: Stack, session: iRODSSession, place:
     for action, status in (("disable", "disabled"), ("enable", "enabled"), ("destroy", "condemned")):
         code, told = by_rest(stack, stack.alice, "POST", f"/{key}/{action}", version=1)
         assert (code, told["versions"][0]["status"]) == (200, status)
-    refused = stack.finished(stack.submitted(operation="decrypt", source=f"{path}.tink", target=f"{place}/c")["id"])
-    assert "condemned" in refused["error"]["text"]
-    assert f"sluice-keys recover {key}" in refused["error"]["remedy"]
+    with stack.rest() as client:
+        asked = {"operation": "decrypt", "source": f"{path}.tink", "target": f"{place}/c"}
+        refused = client.post("/api/v1/jobs", json=asked).json()
+    assert "condemned" in refused["detail"]
+    assert f"sluice keys recover {key}" in refused["remedy"]
     assert by_rest(stack, stack.alice, "POST", f"/{key}/recover", version=1)[0] == 200
     stack.done(operation="decrypt", source=f"{path}.tink", target=f"{place}/c")
+
+
+def test_a_rotated_key_seals_what_is_there(stack: Stack, session: iRODSSession, place: str, key: str) -> None:
+    """Both ways of a rekey, wherever the zone is: header alone, and sealed again; checksums are those of the data."""
+    for method in ("crypt4gh", "aes256-gcm"):
+        path = write(session, f"{place}/{method}", DATA)
+        asked = {"source": path, "target": f"{place}/sealed-{method}", "key": key, "encryption": method}
+        stack.done(operation="encrypt", **asked)
+    before = read(session, f"{place}/sealed-crypt4gh")
+    by_rest(stack, stack.alice, "POST", f"/{key}/rotate")
+
+    stack.done(operation="rekey", source=place)
+
+    for method in ("crypt4gh", "aes256-gcm"):
+        item = session.data_objects.get(f"{place}/sealed-{method}")
+        avus = {avu.name: avu.value for avu in item.metadata.items()}
+        assert avus["sluice::key"] == f"{key}:2"
+        assert "sluice::header" not in avus
+        now = read(session, item.path)
+        assert item.checksum == "sha2:" + base64.b64encode(hashlib.sha256(now).digest()).decode()
+        assert [replica.status for replica in item.replicas] == ["1"]
+        if method == "crypt4gh":
+            assert (now[:124] != before[:124], now[124:] == before[124:]) == (True, True)
+        stack.done(operation="decrypt", source=item.path, target=f"{place}/back-{method}")
+        assert read(session, f"{place}/back-{method}") == DATA
 
 
 def test_a_stranger_learns_nothing_and_changes_nothing(stack: Stack, key: str) -> None:
@@ -106,6 +142,76 @@ def test_a_stranger_learns_nothing_and_changes_nothing(stack: Stack, key: str) -
         assert rulecall.call(his, "sluice_keys_show", key)["error"]["code"] == "key_not_found"
         asked = rulecall.call(his, "sluice_keys_grant", key, stack.bob.qualified, "open", "")
         assert asked["error"]["code"] == "key_not_found"
+
+
+def test_a_collection_of_which_nothing_may_be_opened_is_refused(
+    stack: Stack, session: iRODSSession, place: str, key: str
+) -> None:
+    """At once; where one object may be opened the job begins, and says of the others why not."""
+    mine = f"{stack.bob.home}/{key}"
+    by_rest(stack, stack.alice, "POST", f"/{key}/grant", who=stack.bob.qualified, rights=["seal"])
+    for collection in ("granted", "other"):
+        with stack.bob.session() as his:
+            his.collections.create(f"{mine}/{collection}", recurse=True)
+            write(his, f"{mine}/{collection}/a", DATA)
+    with stack.rest(stack.bob) as client:
+        asked = {"operation": "encrypt", "source": mine, "key": key, "original": "remove"}
+        assert stack.finished(client.post("/api/v1/jobs", json=asked).json()["id"], stack.bob)["state"] == "succeeded"
+        back = {"operation": "decrypt", "source": mine, "original": "remove"}
+        refused = client.post("/api/v1/jobs", json=back)
+        assert (refused.status_code, refused.json()["code"]) == (403, "not_permitted")
+
+        only_here = {"who": stack.bob.qualified, "rights": ["open"], "collection": f"{mine}/granted"}
+        by_rest(stack, stack.alice, "POST", f"/{key}/grant", **only_here)
+        planned = client.post("/api/v1/plans", json=back).json()
+        job = stack.finished(client.post("/api/v1/jobs", json=back).json()["id"], stack.bob)
+
+    assert planned["would_start"] is True
+    assert planned["unusable"]["count"] == 1
+    assert f"the grant holds in {mine}/granted" in planned["unusable"]["first"][0]["text"]
+    assert (job["state"], job["error"]["code"]) == ("partial", "not_permitted")
+
+
+def test_a_rekey_needs_both_rights(stack: Stack, session: iRODSSession, key: str) -> None:
+    """Refused at once to who may only open; what is under the present version needs no right but to see the key."""
+    mine = f"{stack.bob.home}/{key}"
+    asked = {"operation": "rekey", "source": f"{mine}.tink"}
+    by_rest(stack, stack.alice, "POST", f"/{key}/grant", who=stack.bob.qualified, rights=["seal"])
+    with stack.bob.session() as his, stack.rest(stack.bob) as client:
+        sealing = {"operation": "encrypt", "source": write(his, mine, DATA), "key": key}
+        assert stack.finished(client.post("/api/v1/jobs", json=sealing).json()["id"], stack.bob)["state"] == "succeeded"
+        assert client.post("/api/v1/plans", json=asked).json()["would_start"] is True
+        by_rest(stack, stack.alice, "POST", f"/{key}/revoke", who=stack.bob.qualified)
+        by_rest(stack, stack.alice, "POST", f"/{key}/grant", who=stack.bob.qualified, rights=["open"])
+        by_rest(stack, stack.alice, "POST", f"/{key}/rotate")
+        refused = client.post("/api/v1/jobs", json=asked).json()
+    assert (refused["code"], "may not seal with the key" in refused["detail"]) == ("not_permitted", True)
+
+
+def test_the_command_speaks_of_keys(stack: Stack, key: str, tmp_path: Path) -> None:
+    """``sluice keys``, at a distance: the words of ``sluice-keys`` through REST, as the key's owner."""
+
+    def sluice(*words: str, as_json: bool = False) -> str:
+        with SluiceClient(stack.url, stack.alice.name, stack.alice.password) as client:
+            return keys.run(list(words), lambda: client, as_json)
+
+    bob = stack.bob.qualified
+    assert sluice("rotate", key) == f"{key}:2 seals from now on; older versions still open"
+    assert sluice("grant", key, bob, "seal", "open") == f"{bob} may seal, open with {key}"
+    assert json.loads(sluice("show", key))["grants"] == [{"who": bob, "may": ["open", "seal"], "collection": ""}]
+    assert sluice("revoke", key, bob, "open") == f"open taken from {bob}"
+    assert sluice("disable", key, "--version", "1") == f"{key} disabled"
+    listed = sluice("list").splitlines()
+    shown = [row.split()[:2] for row in listed if row.startswith(key)]
+    assert shown == [[f"{key}:1", "disabled"], [f"{key}:2", "enabled"]]
+    assert sluice("enable", key) == f"{key} enabled"
+    assert f"until then: recover {key}" in sluice("destroy", key, "--version", "1")
+    assert sluice("recover", key, "--version", "1") == f"{key} is back"
+    with pytest.raises(SluiceError, match="may not make the key"):
+        sluice("create", f"{key}-more")
+    assert json.loads(sluice("list", as_json=True))["keys"]
+    with pytest.raises(SluiceError, match="No such file"):
+        sluice("share", "/z/a", str(tmp_path / "none.pub"))
 
 
 @pytest.mark.parametrize(

@@ -12,8 +12,7 @@ from irods.models import DataObject
 
 from python_rules.engine.key_command import main as sluice_keys
 from python_rules.engine.keys import Keyring, signing
-from tests.e2e.conftest import ended, read, write
-from tests.stack import rulecall
+from tests.e2e.conftest import done_by_rule, read, write
 from tests.stack.site import Account, EmbeddedSite
 
 # below, at and above one segment; and two
@@ -48,8 +47,7 @@ def test_everything_is_opened_again(
             for name, content in CONTENT.items():
                 write(session, f"{alice.home}/{part}/{name}", content)
             options = "key=project;original=remove" + (f";encryption={method}" if method else "")
-            job = rulecall.call(session, "sluice_request", operation, f"{alice.home}/{part}", "", options)
-            assert ended(session, job["ok"]["id"])["state"] == "succeeded"
+            done_by_rule(session, operation, f"{alice.home}/{part}", "", options)
             keyring.rotate("project")
         signer = signing.public_key(keyring)
         assert sluice_keys([*config, "backup", str(tmp_path / "backup.json")]) == 0
@@ -65,10 +63,7 @@ def test_everything_is_opened_again(
         assert f"{len(paths)} of {len(paths)} objects relabelled" in capsys.readouterr().out
 
         for part, operation in enumerate(("decrypt", "decrypt_decompress", "decrypt")):
-            job = rulecall.call(
-                session, "sluice_request", operation, f"{alice.home}/{part}", f"{alice.home}/back{part}", ""
-            )
-            assert ended(session, job["ok"]["id"])["state"] == "succeeded"
+            done_by_rule(session, operation, f"{alice.home}/{part}", f"{alice.home}/back{part}")
             back = {name: read(session, f"{alice.home}/back{part}/{name}") for name in CONTENT}
             assert back == CONTENT
 

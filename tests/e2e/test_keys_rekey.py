@@ -16,13 +16,16 @@ from irods.meta import iRODSMeta
 from irods.models import DataObject
 from irods.session import iRODSSession
 
+from python_rules.engine import anchoring
 from python_rules.engine.key_command import main as sluice_keys
-from python_rules.engine.keys import Keyring, signing
+from python_rules.engine.keys import Keyring, Log, signing
+from python_rules.engine.ledger import Ledger
 from python_rules.engine.rekey import HEADER_ATTRIBUTE
 from python_rules.engine.seal import crypt4gh
-from tests.e2e.conftest import ended, read, write
+from tests.e2e.conftest import done_by_rule, read, write
 from tests.stack import rulecall
 from tests.stack.site import Account, EmbeddedSite
+from tests.stack.waiting import until
 
 CONTENT = {"empty": b"", "one": b"x", "small": os.urandom(5000), "large": os.urandom(2_500_000)}
 WAYS = {"aes256-gcm": "encrypt", "zstd": "compress_encrypt", "crypt4gh": "encrypt"}
@@ -45,15 +48,8 @@ class Place:
             options = f"key={self.key};original=remove{method}"
             self.done(operation, f"{self.path}/{way}", "", options)
 
-    def job(self, operation: str, source: str = "", target: str = "", options: str = "") -> dict[str, Any]:
-        answer = rulecall.call(self.session, "sluice_request", operation, source or self.path, target, options)
-        assert "ok" in answer, answer
-        return ended(self.session, answer["ok"]["id"])
-
     def done(self, operation: str, source: str = "", target: str = "", options: str = "") -> dict[str, Any]:
-        job = self.job(operation, source, target, options)
-        assert job["state"] == "succeeded", job
-        return job
+        return done_by_rule(self.session, operation, source or self.path, target, options)
 
     def objects(self) -> dict[str, DataObject]:
         """The sealed objects by their paths."""
@@ -157,6 +153,25 @@ def test_rekeying_to_a_key_needs_its_grant(place: Place) -> None:
     assert (asked["error"]["code"], asked["error"]["field"]) == ("bad_value", "target")
 
 
+def test_a_cut_audit_log_is_noticed(place: Place, site: EmbeddedSite, capsys: pytest.CaptureFixture[str]) -> None:
+    """The patrol notes the head in the catalogue: the chain alone would verify, and the log is not given a new mark."""
+    command, log = ["--config", site.settings.path, "audit"], Log.of(site.settings)
+    with site.admin() as admin:
+        book = Ledger(admin, site.settings.ledger)
+        until(lambda: str(log.mark()) in book.told(anchoring.attribute()) or None, "the patrol's mark", 30)
+        assert sluice_keys([*command, "--zone"]) == 0
+        whole = Path(log.path).read_bytes()
+        Path(log.path).write_bytes(b"".join(whole.splitlines(keepends=True)[:-3]))
+        try:
+            assert sluice_keys(command) == 0
+            assert sluice_keys([*command, "--zone"]) == 1
+            assert f"has lost entry {log.head().number + 3}" in capsys.readouterr().err
+            told = rulecall.call(admin, "sluice_selfcheck")["ok"]["parts"]["audit"]
+            assert "has lost entry" in told["problem"]
+        finally:
+            Path(log.path).write_bytes(whole)
+
+
 def test_a_shredded_version_takes_its_objects_along(
     place: Place, site: EmbeddedSite, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -169,9 +184,8 @@ def test_a_shredded_version_takes_its_objects_along(
     assert sluice_keys([*config, "destroy", place.key, "--version", "1", "--days", "0"]) == 0
     assert sluice_keys([*config, "purge"]) == 0
 
-    job = place.job("decrypt", f"{place.path}/aes256-gcm", f"{place.path}-never")
-    assert job["state"] == "failed"
-    assert "destroyed" in job["error"]["text"]
+    asked = ("decrypt", f"{place.path}/aes256-gcm", f"{place.path}-never", "")
+    assert "destroyed" in rulecall.call(place.session, "sluice_request", *asked)["error"]["text"]
     place.done("decrypt", f"{place.path}/crypt4gh", f"{place.path}-back")
     receipt = tmp_path / "receipt.json"
     receipt.write_bytes(read(place.session, f"/{site.zone}/sluice/receipts/{place.key}-1.json"))

@@ -11,14 +11,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from crypt4gh import lib
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 from irods.session import iRODSSession
 
+from api_shim.client import keys
+from api_shim.client.http import SluiceClient
 from python_rules.engine import file_command
 from tests.e2e.conftest import Stack, read, write
 from tests.stack import rulecall
 
-lib = pytest.importorskip("crypt4gh.lib")
 DATA = os.urandom(1_500_000)
 
 
@@ -39,16 +41,17 @@ def sealed(stack: Stack, session: iRODSSession, place: str, method: str) -> str:
 
 
 def test_crypt4gh_by_another_header(
-    stack: Stack, session: iRODSSession, place: str, researcher: X25519PrivateKey
+    stack: Stack, session: iRODSSession, place: str, researcher: X25519PrivateKey, tmp_path: Path
 ) -> None:
-    """The reference tool opens the header that was answered, with the body that was downloaded."""
+    """The reference tool opens the header that ``sluice keys share`` answered, with the body that was downloaded."""
     path = sealed(stack, session, place, "crypt4gh")
+    reader = tmp_path / "reader.pub"
+    label = "CRYPT4GH PUBLIC KEY-----"
+    reader.write_text(f"-----BEGIN {label}\n{public(researcher)}\n-----END {label}\n")
 
-    with stack.rest() as client:
-        answer = client.post("/api/v1/shares", json={"path": path, "reader": public(researcher)})
+    with SluiceClient(stack.url, stack.alice.name, stack.alice.password) as client:
+        shared: dict[str, Any] = json.loads(keys.run(["share", path, str(reader)], lambda: client, False))
 
-    shared: dict[str, Any] = answer.json()
-    assert answer.status_code == 200, shared
     whole = base64.b64decode(shared["header"]) + read(session, path)[shared["replaces"] :]
     opened = io.BytesIO()
     lib.decrypt([(0, researcher.private_bytes_raw(), None)], io.BytesIO(whole), opened)

@@ -23,11 +23,19 @@ def spellings(secret: bytes) -> dict[str, bytes]:
         "numbers": ", ".join(map(str, secret)).encode(),
         "json numbers": ",".join(map(str, secret)).encode(),
     }
-    for shift in range(3):
-        text = base64.b64encode(bytes(shift) + secret)[4 * (shift > 0) :].rstrip(b"=")[:-1]
-        told[f"base64+{shift}"] = text
-        told[f"base64url+{shift}"] = text.translate(bytes.maketrans(b"+/", b"-_"))
+    for how, text in [*list(told.items())[:2], ("base64", base64.b64encode(secret).rstrip(b"="))]:
+        inside = "" if how == "raw" else f" of {how}"  # as a message's body holds a text that holds the secret
+        for shift in range(3):
+            encoded = base64.b64encode(bytes(shift) + text)[4 * (shift > 0) :].rstrip(b"=")[:-1]
+            told[f"base64+{shift}{inside}"] = encoded
+            told[f"base64url+{shift}{inside}"] = encoded.translate(bytes.maketrans(b"+/", b"-_"))
     return told
+
+
+def found_in(what: dict[str, bytes], secrets: dict[str, bytes]) -> list[str]:
+    """'name (spelling) in place', for every secret in one of these texts: place -> content."""
+    wanted = [(f"{name} ({how})", text) for name, secret in secrets.items() for how, text in spellings(secret).items()]
+    return [f"{name} in {place}" for place, content in what.items() for name, text in wanted if text in content]
 
 
 def found_in_files(places: Iterable[Path], secrets: dict[str, bytes]) -> list[str]:

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
 from python_rules.config import Config
 from python_rules.engine.keys import grants, store
 from python_rules.engine.keys.audit import Log
 from python_rules.engine.keys.grants import MANAGE, Who
-from python_rules.engine.keys.keyring import DISABLED, ENABLED, Keyring, Row, named, versions
+from python_rules.engine.keys.key import Secret
+from python_rules.engine.keys.keyring import DISABLED, ENABLED, Keyring, Row, named, require_enabled, versions
 from python_rules.jobs.errors import JobError, RequestError
+from python_rules.jobs.key_words import RIGHTS
 
 T = TypeVar("T")
+Secrets = Sequence[tuple[Secret, str]]  # each with its status
 
 
 class Desk:
@@ -47,12 +50,22 @@ class Desk:
         self._logged("create", name, f"owner {owner}" if owner else "", lambda: self._keyring.create(name, owner))
         return self.show(name)
 
-    def add(self, name: str, secret: bytearray, owner: str = "") -> dict[str, Any]:
-        """Make a key of a secret that exists already; no door but the command line comes here."""
+    def add(self, name: str, secrets: Secrets, primary: int, owner: str = "") -> dict[str, Any]:
+        """Make a key of secrets that exist already; no door but the command line comes here."""
         self._require_admin(name)
         _check_owner(owner)
-        self._logged("import", name, f"owner {owner}", lambda: self._keyring.add(name, secret, owner))
+        self._logged("import", name, f"owner {owner}", lambda: self._keyring.add_all(name, secrets, primary, owner))
         return self.show(name)
+
+    def take_out(self, name: str) -> tuple[dict[int, Secret], int]:
+        """The secrets of a key's enabled versions by number, and the primary; for the command line alone."""
+        self._require_admin(name)
+        row = self._row(name)
+        numbers = [version.number for version in versions(row) if version.status == ENABLED]
+        require_enabled(name, row["primary"], row["versions"][str(row["primary"])])
+        told = f"versions {', '.join(map(str, numbers))}"
+        keys = self._logged("export", name, told, lambda: [self._keyring.version(name, n) for n in numbers])
+        return {key.version: key.secret for key in keys}, row["primary"]
 
     def grant(self, name: str, grantee: str, rights: tuple[str, ...], collection: str = "") -> dict[str, Any]:
         """Let a user or group do something with the key, in a collection or everywhere."""
@@ -63,13 +76,13 @@ class Desk:
         note = f"{grantee} may {', '.join(rights)}" + (f" in {collection}" if collection else "")
         return self._changed("grant", name, note, change)
 
-    def revoke(self, name: str, grantee: str, rights: tuple[str, ...] = tuple(grants.RIGHTS)) -> dict[str, Any]:
+    def revoke(self, name: str, grantee: str, rights: tuple[str, ...] = tuple(RIGHTS)) -> dict[str, Any]:
         """Take rights back, wherever they hold; running jobs are refused from their next object on."""
 
         def change(row: Row) -> None:
             if not grants.removed(row, grantee, rights):
                 raise RequestError(
-                    "bad_value", f"{grantee} has no such grant", field="who", remedy=f"see sluice-keys show {name}"
+                    "bad_value", f"{grantee} has no such grant", field="who", remedy=f"see sluice keys show {name}"
                 )
 
         return self._changed("revoke", name, f"{grantee}: {', '.join(rights)}", change)

@@ -11,14 +11,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from python_rules.jobs.errors import JobError, RequestError
+from python_rules.jobs.key_words import RIGHTS
 from python_rules.jobs.paths import checked, is_within
 
 SEAL, OPEN, MANAGE = "seal", "open", "manage"
-RIGHTS = {
-    SEAL: "seal objects under it",
-    OPEN: "open what is sealed under it",
-    MANAGE: "grant, revoke, rotate, disable, enable, destroy",
-}
 Row = dict[str, Any]
 
 
@@ -60,7 +56,7 @@ def require(name: str, row: Row, who: Who, right: str, path: str = "") -> None:
         "not_permitted",
         f"{who.user} may not {right} with the key {name}{where}",
         field="key",
-        remedy=f"ask {_grantors(row)} to grant it: sluice-keys grant {name} {who.user} {right}",
+        remedy=f"ask {_grantors(row)} to grant it: sluice keys grant {name} {who.user} {right}",
     )
 
 

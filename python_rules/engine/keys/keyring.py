@@ -11,7 +11,7 @@ from __future__ import annotations
 import base64
 import os
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
@@ -65,16 +65,25 @@ class Keyring:
 
     def add(self, name: str, secret: bytearray, owner: str = "") -> None:
         """Make a key of a secret that exists already, and zero it; raises JobError as ``create`` does."""
+        self.add_all(name, [(secret, ENABLED)], 1, owner)
+
+    def add_all(self, name: str, secrets: Sequence[tuple[bytearray, str]], primary: int, owner: str = "") -> None:
+        """Make a key of several secrets, each with its status; they are its versions from 1 on, and are zeroed."""
         try:
-            _check_new(name, secret)
+            for secret, _ in secrets:
+                _check_new(name, secret)
             with self.rows() as keys:
                 if name in keys:
                     remedy = f"rotate {name}, or another"
                     raise JobError("bad_value", f"the key {name} exists", field="key", remedy=remedy)
-                version = self._version(name, 1, secret)
-                keys[name] = {"owner": owner, "grants": [], "primary": 1, "versions": {"1": version}}
+                versions = {
+                    str(number): {**self._version(name, number, secret), "status": status}
+                    for number, (secret, status) in enumerate(secrets, 1)
+                }
+                keys[name] = {"owner": owner, "grants": [], "primary": primary, "versions": versions}
         finally:
-            wipe(secret)
+            for secret, _ in secrets:
+                wipe(secret)
 
     def rotate(self, name: str) -> int:
         """Add a version and make it the primary one, which seals from now on; the old ones still open."""
@@ -158,13 +167,14 @@ class Keyring:
     def primary(self, name: str) -> Key:
         """The version that seals; raises JobError ``key_not_found``, or ``not_permitted`` if it is disabled."""
         key = self.row(name)
-        return self._unwrapped(name, key["primary"], key["versions"])
+        return self.unwrapped(name, key["primary"], key["versions"])
 
     def version(self, name: str, number: int) -> Key:
         """The version that an object names; raises JobError as ``primary`` does."""
-        return self._unwrapped(name, number, self.row(name)["versions"])
+        return self.unwrapped(name, number, self.row(name)["versions"])
 
-    def _unwrapped(self, name: str, number: int, versions: Row) -> Key:
+    def unwrapped(self, name: str, number: int, versions: Row) -> Key:
+        """The version out of the rows of a key; raises JobError as ``primary`` does."""
         row = numbered(versions, name, number)
         require_enabled(name, number, row)
         return Key(name, number, self.provider.unwrap(base64.b64decode(row["wrapped"]), context(name, number)))
@@ -183,8 +193,8 @@ def require_enabled(name: str, number: int, row: Row) -> None:
     if row["status"] == ENABLED:
         return
     remedies = {
-        DISABLED: f"who manages the key may allow it: sluice-keys enable {name}",
-        CONDEMNED: f"until {row.get('destroy_at')} who manages the key may take it back: sluice-keys recover {name}",
+        DISABLED: f"who manages the key may allow it: sluice keys enable {name}",
+        CONDEMNED: f"until {row.get('destroy_at')} who manages the key may take it back: sluice keys recover {name}",
         DESTROYED: "nothing brings it back; what is sealed under it is unreadable for ever",
     }
     raise JobError(
@@ -204,7 +214,8 @@ def named(keys: Row, name: str, seen: Callable[[Row], bool] = bool) -> Row:
             "key_not_found",
             f"there is no key {name}",
             field="key",
-            remedy=f"{there_are}; an administrator makes one with: sluice-keys create {name}",
+            remedy=f"{there_are}; who manages a key grants it (sluice keys grant {name} ...), "
+            f"an administrator makes it (sluice keys create {name})",
         )
     row: Row = keys[name]
     return row

@@ -75,7 +75,7 @@ def create_master_key(path: str) -> None:
         os.fsync(file.fileno())
 
 
-def read_private(path: str) -> bytes:
+def read_private(path: str, largest: int = 4096) -> bytes:
     """The content of a file that nobody else can read or write, checked on the open file; raises JobError."""
     try:
         with open(path, "rb") as file:
@@ -86,7 +86,7 @@ def read_private(path: str) -> bytes:
                 raise _unusable(path, f"belongs to user {status.st_uid}", "it must belong to the service account")
             if stat.S_IMODE(status.st_mode) & 0o077:
                 raise _unusable(path, f"has mode {stat.S_IMODE(status.st_mode):04o}", "others may read it: chmod 0600")
-            return file.read(4096)
+            return file.read(largest)
     except OSError as error:
         raise _unusable(path, f"cannot be read: {error.strerror}", "check keys.* in the settings") from None
 

@@ -35,6 +35,25 @@ def read(path: str) -> Document:
         raise unusable(path, f"cannot be read: {error.strerror}") from None
 
 
+class Watched:
+    """The file's content as it is now, parsed anew only when the file was replaced; not to be changed by who reads."""
+
+    def __init__(self, path: str) -> None:
+        self._path = path
+        self._seen: tuple[tuple[int, int, int], Document] | None = None
+
+    def read(self) -> Document:
+        """As ``read``."""
+        try:
+            status = os.stat(self._path)
+        except OSError:
+            return read(self._path)
+        mark = (status.st_ino, status.st_mtime_ns, status.st_size)
+        if self._seen is None or self._seen[0] != mark:
+            self._seen = (mark, read(self._path))
+        return self._seen[1]
+
+
 def parsed(text: str, path: str) -> Document:
     """The document in a text; ``path`` is for the error."""
     try:

@@ -5,8 +5,6 @@ from __future__ import annotations
 import base64
 import json
 import os
-import shutil
-import subprocess
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -18,9 +16,8 @@ from python_rules import config
 from python_rules.config import Config
 from python_rules.engine.keys import Keyring, Log, Provider
 from python_rules.engine.keys.providers import provider_of
-from tests.peers import transit
+from tests.peers import softhsm, transit
 
-SOFTHSM = ("/usr/lib/softhsm/libsofthsm2.so", "/usr/lib/x86_64-linux-gnu/softhsm/libsofthsm2.so")
 PIN, TOKEN = "5678-user-pin", "s.transit-token"
 
 Settings = Callable[..., Config]
@@ -62,19 +59,11 @@ def settings(tmp_path: Path) -> Settings:
 
 
 @pytest.fixture(scope="session")
-def softhsm(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+def token(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     """A token of SoftHSM in a folder of its own; the settings that name it."""
-    module = next((path for path in SOFTHSM if os.path.exists(path)), None)
-    if module is None or shutil.which("softhsm2-util") is None:
-        pytest.fail("SoftHSM is not installed: sh tests/install-debian-packages.sh")
     home = tmp_path_factory.mktemp("softhsm")
-    (home / "tokens").mkdir()
-    conf = home / "softhsm2.conf"
-    conf.write_text(f"directories.tokendir = {home}/tokens\nobjectstore.backend = file\nlog.level = ERROR\n")
-    os.environ["SOFTHSM2_CONF"] = str(conf)  # the library reads it once in each process
-    words = ["--init-token", "--free", "--label", "sluice-test", "--so-pin", "1234", "--pin", PIN]
-    subprocess.run(["softhsm2-util", *words], check=True, capture_output=True)
-    return {"pkcs11_module": module, "pkcs11_token": "sluice-test"}
+    os.environ["SOFTHSM2_CONF"] = str(home / "softhsm2.conf")
+    return softhsm.made(home, "sluice-test", PIN, home / "softhsm2.conf")
 
 
 @pytest.fixture
@@ -94,7 +83,7 @@ def kinds(request: pytest.FixtureRequest, tmp_path: Path) -> Callable[[str], dic
         made += 1
         label = f"master-{tmp_path.name}-{made}"
         if kind == "pkcs11":
-            more = {"pin_file": _private(tmp_path / "pin", PIN), **request.getfixturevalue("softhsm")}
+            more = {"pin_file": _private(tmp_path / "pin", PIN), **request.getfixturevalue("token")}
         elif kind == "transit":
             url, _ = request.getfixturevalue("service")
             more = {"token_file": _private(tmp_path / "token", TOKEN), "transit_url": url}

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -10,9 +12,10 @@ from pathlib import Path
 import pytest
 
 from python_rules.engine.keys import Keyring, KeyUse, Log, Who
-from python_rules.engine.keys.audit import Head
+from python_rules.engine.keys.audit import Head, Mark
 from python_rules.engine.keys.desk import Desk
 from python_rules.jobs.errors import JobError
+from tests.stack.waiting import until
 
 Lines = list[bytes]
 
@@ -39,6 +42,8 @@ def test_every_use_and_every_change_is_told(keyring: Keyring, log: Log) -> None:
     KeyUse(keyring, log, Who("alice#z"), "job-2").opening_key("k", 1, "/z/a.tink")
     with pytest.raises(JobError):
         KeyUse(keyring, log, Who("rods#z", admin=True), "job-3").opening_key("k", 1, "/z/a.tink")
+    KeyUse(keyring, log, Who("alice#z"), "job-4").both_keys("k", 1, "k", "/z/b.tink")
+    KeyUse(keyring, log, Who("alice#z")).shared_key("k", 1, "/z/a.tink", "with reader 0123")
 
     told = [(row["act"], row["key"], row["user"], row["job"], row["object"]) for row in log.entries()]
 
@@ -48,7 +53,11 @@ def test_every_use_and_every_change_is_told(keyring: Keyring, log: Log) -> None:
         ("rotate", "k", "rods#z", "", ""),
         ("open", "k:1", "alice#z", "job-2", "/z/a.tink"),
         ("refused", "k:1", "rods#z", "job-3", "/z/a.tink"),
+        ("open", "k:1", "alice#z", "job-4", "/z/b.tink"),
+        ("seal", "k:2", "alice#z", "job-4", "/z/b.tink"),
+        ("share", "k:1", "alice#z", "", "/z/a.tink"),
     ]
+    assert list(log.entries())[-1]["note"] == "with reader 0123"
 
 
 def test_an_untouched_log_verifies(five: Log) -> None:
@@ -130,6 +139,49 @@ def test_writers_wait_for_each_other(log: Log) -> None:
     for thread in threads:
         thread.join()
     assert log.verify().number == 40
+
+
+_ENGINE = """
+import sys
+from python_rules.engine.keys import Log
+log = Log(sys.argv[1])
+for number in range(int(sys.argv[2])):
+    log.record("open", f"k:{number}", sys.argv[3])
+"""
+
+
+def test_engines_write_at_the_same_time(log: Log) -> None:
+    """Processes make one whole chain, though one of them is killed in the middle."""
+    command = [sys.executable, "-c", _ENGINE, log.path]
+    writers = [subprocess.Popen([*command, "40", f"user{number}#z"]) for number in range(2)]
+    victim = subprocess.Popen([*command, "1000000", "victim#z"])
+    until(lambda: log.head().number > 20 or None, "some entries", 30)
+    victim.kill()
+    assert [writer.wait() for writer in writers] == [0, 0]
+    victim.wait()
+    log.record("open", "k:1", "last#z")
+
+    users = [entry["user"] for entry in log.entries()]
+
+    assert [users.count(f"user{number}#z") for number in range(2)] == [40, 40]
+    assert users[-1] == "last#z"
+
+
+def test_a_mark_finds_its_entry_again(five: Log) -> None:
+    """However long the log grows; not when its end was cut off, nor when it was written anew."""
+    mark = Mark.parsed(str(five.mark()))
+    assert mark == five.mark()
+    five.record("open", "k:6", "alice#z")
+    assert five.holds(mark)
+
+    rewritten(five, lambda lines: lines[:4])
+    assert not five.holds(mark)
+
+    for number in (5, 6):
+        five.record("open", f"k:{number}", "mallory#z")
+    five.verify()
+    assert not five.holds(mark)
+    assert [Mark.parsed(text) for text in ("", "1:x", "x:y@3", "1:a@b")] == [None] * 4
 
 
 @pytest.mark.parametrize("object", ["/z/" + "x" * 9000, '/z/"}\n{"n":1', "/z/ünï\u2028"])

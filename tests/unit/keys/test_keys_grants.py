@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from python_rules.engine.keys import Keyring, KeyUse, Log, Who
+from python_rules.engine.keys import Keyring, KeyUse, Log, Provider, Who
 from python_rules.engine.keys.desk import Desk
 from python_rules.jobs.errors import JobError
 
@@ -36,7 +36,7 @@ def test_the_owner_may_and_nobody_else(admin: Desk, keyring: Keyring, log: Log) 
     assert error.code == "not_permitted"
     assert "rods#z may not open with the key k" in error.text
     assert "alice#z or an administrator" in error.remedy
-    assert "sluice-keys grant k rods#z open" in error.remedy
+    assert "sluice keys grant k rods#z open" in error.remedy
 
 
 @pytest.mark.parametrize("who", [BOB, STRANGER])
@@ -90,6 +90,43 @@ def test_a_revocation_holds_at_once(admin: Desk, keyring: Keyring, log: Log) -> 
     assert refused(running.sealing_key, "k", PATH).code == "not_permitted"
     assert running.opening_key("k", 1, PATH).version == 1
     assert refused(admin.revoke, "k", "bob#z", ("seal",)).field == "who"
+
+
+class Counting:
+    """A provider that counts how often it is asked."""
+
+    def __init__(self, provider: Provider) -> None:
+        self._provider = provider
+        self.name = provider.name
+        self.unwrapped = 0
+
+    def unwrap(self, wrapped: bytes, context: bytes) -> bytes:
+        self.unwrapped += 1
+        return self._provider.unwrap(wrapped, context)
+
+    def wrap(self, secret: bytes, context: bytes) -> bytes:
+        return self._provider.wrap(secret, context)
+
+    def create(self) -> str:
+        return self._provider.create()
+
+
+def test_a_job_asks_its_provider_once(admin: Desk, keyring: Keyring, log: Log) -> None:
+    """For each version; who may use it, and whether it may be used at all, is asked for each object."""
+    provider = Counting(keyring.provider)
+    running = KeyUse(Keyring(keyring.path, provider), log, ALICE, "job")
+
+    keys = [running.sealing_key("k", PATH), running.opening_key("k", 1, PATH), *running.both_keys("k", 1, "k", PATH)]
+    assert (len(set(map(id, keys))), provider.unwrapped) == (1, 1)
+    admin.rotate("k")
+    assert [key.version for key in running.both_keys("k", 1, "k", PATH)] == [1, 2]
+    assert provider.unwrapped == 2
+
+    admin.disable("k", 1)
+    assert "disabled" in refused(running.opening_key, "k", 1, PATH).text
+    before = log.head().number
+    assert refused(running.both_keys, "k", 1, "k", PATH).code == "not_permitted"
+    assert [entry["act"] for entry in log.entries()][before:] == ["refused"]  # and no word of a use
 
 
 def test_who_manages_may_grant_but_not_open(admin: Desk, keyring: Keyring, log: Log) -> None:

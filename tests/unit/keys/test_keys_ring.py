@@ -207,7 +207,7 @@ def test_command(settings: str, keyring: Keyring, capsys: pytest.CaptureFixture[
 def test_command_fails_with_a_remedy(settings: str, capsys: pytest.CaptureFixture[str]) -> None:
     """The error output names what is wrong and what to do; the status is 1."""
     assert main(["--config", settings, "rotate", "nope"]) == 1
-    assert "sluice-keys create nope" in capsys.readouterr().err
+    assert "sluice keys create nope" in capsys.readouterr().err
 
 
 def test_command_makes_the_master_key_once(settings: str, master: Path, capsys: pytest.CaptureFixture[str]) -> None:
