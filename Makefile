@@ -55,6 +55,8 @@ test-zone: setup
 docs: setup
 	$(BIN)/python -m embedded_zone genpage >docs/zone/supported.md
 	$(BIN)/python -m tests.zone.hook_matrix
+	$(BIN)/python -m tests.unit.engine.peers
+	$(BIN)/python -m tests.unit.engine.damage
 
 bench: setup
 	sh tests/install-debian-packages.sh long

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
+from typing import NamedTuple
 
 Block = bytes | bytearray | memoryview
 
@@ -31,7 +32,8 @@ class Cutter:
         start = 0
         while self._held + len(view) - start > self.size:
             end = start + self.size - self._held
-            self._parts.append(view[start:end])
+            if end > start:  # else a full piece was held back
+                self._parts.append(view[start:end])
             yield self._taken()
             start = end
         if start < len(view):
@@ -104,3 +106,34 @@ class Buffers:
         buffer = bytearray(self.size)
         self._buffers.append(buffer)
         return buffer
+
+
+class Rooms:
+    """Places for the results of tasks, side by side in buffers of about 4 MiB that are used again.
+
+    Fresh memory for every result would cost page faults, and joining results to what is written at a time a copy.
+    ``each`` is the largest result in bytes; all but the last one of a stream have about that size.
+    """
+
+    def __init__(self, each: int) -> None:
+        self._count = max(1, round(TRANSFER / each))  # results in a buffer
+        self._buffers = Buffers(self._count * each)
+        self._buffer = memoryview(b"")
+        self._number = self._end = 0
+
+    def take(self, size: int, last: bool) -> Room:
+        """The place of the next result."""
+        if self._number % self._count == 0:
+            # A small object needs no more than its own size.
+            self._buffer, self._end = memoryview(bytearray(size) if last else self._buffers.take()), 0
+        self._number += 1
+        begin, self._end = self._end, self._end + size
+        is_full = last or self._number % self._count == 0
+        return Room(self._buffer[begin : self._end], self._buffer[: self._end] if is_full else None)
+
+
+class Room(NamedTuple):
+    """Where a result goes; the last one in a buffer also has ``full``, all that the buffer holds."""
+
+    view: memoryview
+    full: memoryview | None

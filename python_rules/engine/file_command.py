@@ -9,14 +9,11 @@ import json
 import os
 import signal
 import sys
-import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
+from collections.abc import Callable
 from typing import Any, NamedTuple, NoReturn
 
 from python_rules import config
-from python_rules.engine import pipeline
+from python_rules.engine import pipeline, progress
 from python_rules.engine.codec import Chain, Codec
 from python_rules.engine.codec.sniffing import Sniffing
 from python_rules.engine.codec.table import COMPRESSIONS, READERS, recognised, shrinkage
@@ -32,12 +29,13 @@ from python_rules.engine.pack.unpacking import Unpacking
 from python_rules.engine.parallel import Workers
 from python_rules.engine.pipeline import Passed
 from python_rules.engine.ranges import open_sealed
+from python_rules.engine.seal import openssl
 from python_rules.engine.seal.table import ENCRYPTIONS
-from python_rules.engine.watch import Watch
 from python_rules.jobs import methods
 from python_rules.jobs.errors import JobError
 
 NONE = "none"
+LARGEST_ITERATIONS = (1 << 31) - 1  # openssl's
 LARGEST_SHARE = 64 * 1024  # bytes of a header that is read
 SAMPLE = 1 << 20  # what 'auto' looks at
 _SNIFFED = "sniffed"
@@ -83,7 +81,7 @@ def _open(options: Options) -> None:
     if options.member or options.list:
         return _member(options, source, key, applied)
     with Workers(options.threads) as workers:
-        codecs = [_decoder(name, workers, key) for name in reversed(applied) if name != TAR]
+        codecs = [_decoder(name, options, workers, key) for name in reversed(applied) if name != TAR]
         if applied[:1] == [TAR] and options.out != STREAM and not options.packed:
             return _unpack(options, source, Chain(*codecs), _bare(options.file, applied))
         out = options.out or (STREAM if options.file == STREAM else _bare(options.file, applied, options.packed))
@@ -131,7 +129,7 @@ def _member(options: Options, source: FileSource, key: Key | None, applied: list
 def _passed(
     source: Any, codec: Codec, sink: Any, options: Options, size: int | None, limit: int | None = None
 ) -> Passed:
-    with _progress(options) as watch:
+    with progress.shown(options.quiet) as watch:
         return pipeline.run(source, codec, sink, size=size, limit=limit, watch=watch)
 
 
@@ -157,16 +155,28 @@ def _encoder(name: str, options: Options, workers: Workers, key: Key | None) -> 
     if not ENCRYPTIONS[name].authenticated:
         _say(options, f"{name} is NOT AUTHENTICATED: keep the hash that is told here, or nobody notices a change")
     assert key is not None  # noqa: S101  (for the type checker)
+    if name in openssl.VARIANTS:
+        return openssl.Sealer(_variant(name, options), workers, key)
     return ENCRYPTIONS[name].sealer(workers, key)
 
 
-def _decoder(name: str, workers: Workers, key: Key | None) -> Codec:
+def _variant(name: str, options: Options) -> openssl.Variant:
+    """What openssl is told on its command line and does not write down."""
+    variant = openssl.VARIANTS[name]._replace(armoured=getattr(options, "armour", False))
+    if options.iterations is not None and not 0 < options.iterations <= LARGEST_ITERATIONS:
+        raise _usage(f"{options.iterations} iterations are none of openssl's", f"give 1 to {LARGEST_ITERATIONS}")
+    return variant._replace(iterations=options.iterations or variant.iterations)
+
+
+def _decoder(name: str, options: Options, workers: Workers, key: Key | None) -> Codec:
     if name == _SNIFFED:
         return Sniffing(workers)
     if name in READERS:
         return READERS[name].decoder(workers)
     if key is None:
         raise _usage(f"it is sealed with {name}, and no key is given", "give --keyring and --key, or --secret")
+    if name in openssl.VARIANTS:
+        return openssl.Opener(_variant(name, options), workers, key)
     return ENCRYPTIONS[name].opener(workers, key)
 
 
@@ -277,38 +287,6 @@ def _say(options: Options, text: str) -> None:
         print(f"sluice: {text}", file=sys.stderr)
 
 
-@contextmanager
-def _progress(options: Options) -> Iterator[Watch]:
-    """A line on a terminal that says how far the pass is; nothing elsewhere."""
-    if options.quiet or not sys.stderr.isatty():
-        yield Watch()
-        return
-    shown = _Shown()
-    yield Watch(advanced=shown.advance)
-    print("\r\x1b[K", end="", file=sys.stderr, flush=True)
-
-
-@dataclass
-class _Shown:
-    """What was shown of the pass, and when."""
-
-    read: int = 0
-    written: int = 0
-    begun: float = 0
-    last: float = 0
-
-    def advance(self, read: int, written: int) -> None:
-        """As Watch.advanced."""
-        self.read, self.written, now = self.read + read, self.written + written, time.monotonic()
-        self.begun = self.begun or now
-        if now - self.last < 0.2 or now == self.begun:
-            return
-        self.last = now
-        rate = self.read / (now - self.begun) / 1e6
-        text = f"\r\x1b[Ksluice: {self.read / 1e6:,.0f} MB read, {self.written / 1e6:,.0f} MB written, {rate:,.0f} MB/s"
-        print(text, end="", file=sys.stderr, flush=True)
-
-
 def _usage(text: str, remedy: str) -> JobError:
     return JobError("bad_value", text, remedy=remedy)
 
@@ -326,12 +304,12 @@ COMMANDS = {
     "open": Command(
         _open,
         "decrypt, decompress and unpack: what the file's name, its first bytes or --as tell",
-        (*KEYS, "--out", "--force", "--as", "--expect", "--limit", "--member", "--list", "--packed"),
+        (*KEYS, "--out", "--force", "--as", "--expect", "--limit", "--member", "--list", "--packed", "--iterations"),
     ),
     "seal": Command(
         _seal,
         "pack (a folder), compress and encrypt (with a key)",
-        (*KEYS, "--out", "--force", "--compression", "--level", "--encryption"),
+        (*KEYS, "--out", "--force", "--compression", "--level", "--encryption", "--iterations", "--armour"),
     ),
     "info": Command(_info, "say how a file is encoded", ("--as",)),
 }
@@ -352,6 +330,8 @@ OPTIONS: dict[str, dict[str, Any]] = {
     "--packed": {"action": "store_true", "help": "leave the tar packed"},
     "--compression": {"default": "zstd", "choices": [*methods.COMPRESSIONS], "help": "default: zstd"},
     "--level": {"type": int, "metavar": "N", "help": "of the compression"},
+    "--iterations": {"type": int, "metavar": "N", "help": "openssl's -iter (default: 1000 with ctr, 10000 with cbc)"},
+    "--armour": {"action": "store_true", "help": "openssl's -a: write text in base64"},
     "--encryption": {"choices": [NONE, *ENCRYPTIONS], "help": "default: aes256-gcm, if there is a key"},
 }
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import sys
 import tempfile
@@ -9,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import BinaryIO
 
-from python_rules.engine.blocks import Block
+from python_rules.engine.blocks import MIB, Block
 from python_rules.jobs.errors import JobError
 
 STREAM = "-"
@@ -25,6 +26,8 @@ class FileSource:
         except OSError as error:
             raise _failed(path, error, None) from None
         self.is_stream = not os.path.isfile(path)
+        if self.is_stream:
+            _widen(self._file.fileno())
         self._ahead = b""
 
     def start(self, size: int) -> bytes:
@@ -39,7 +42,14 @@ class FileSource:
             count = min(len(buffer), len(self._ahead))
             buffer[:count], self._ahead = self._ahead[:count], self._ahead[count:]
             return count
-        return self._file.readinto(buffer) or 0
+        return self._filled(buffer) if self.is_stream else self._file.readinto(buffer) or 0
+
+    def _filled(self, buffer: bytearray) -> int:
+        """A pipe gives little at a time, and a block that is not full costs the pipeline as much as a full one."""
+        view, filled = memoryview(buffer), 0
+        while filled < len(view) and (count := self._file.readinto(view[filled:])):
+            filled += count
+        return filled
 
     def read(self, offset: int, length: int) -> bytes:
         """As ranges.Bytes."""
@@ -78,6 +88,7 @@ def made(path: str, replace: bool = False) -> Iterator[FileSink]:
     """A sink whose file appears under its name when the block ends well, and leaves nothing otherwise."""
     if path == STREAM:
         sys.stdout.flush()
+        _widen(sys.stdout.fileno())
         yield FileSink(sys.stdout.buffer, "standard output")
         return
     folder, name = os.path.split(os.path.abspath(path))
@@ -104,6 +115,12 @@ def _publish(hidden: str, path: str, replace: bool) -> None:
         os.link(hidden, path)  # unlike a rename it never takes the place of what is there
     except FileExistsError:
         raise JobError("target_exists", f"{path} exists", remedy="name another file, or give --force") from None
+
+
+def _widen(descriptor: int) -> None:
+    """Let a pipe hold more than 64 KiB, so that its two ends wait less for each other."""
+    with suppress(OSError):  # not a pipe, or this user's pipes hold enough together
+        fcntl.fcntl(descriptor, fcntl.F_SETPIPE_SZ, MIB)
 
 
 def _umask() -> int:

@@ -11,7 +11,7 @@ import struct
 import threading
 from collections.abc import Callable, Iterator
 from functools import partial
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import zstandard
 
@@ -209,7 +209,7 @@ class Decoder:
             return None
         if not self._met.are(FOOTER.unpack(self._window.take(FOOTER.size)), self._told.digest()):
             raise corrupt("the seek table does not fit the frames before it", self._started)
-        self._met, self._step = _Met(), self._begin
+        self._met, self._step, self._any = _Met(), self._begin, True  # a table of no frames: empty data
         return iter(())
 
 
@@ -283,7 +283,7 @@ def _compressed(level: int, piece: Block) -> tuple[bytes, int]:
 def decompressed(frame: bytes, offset: int) -> bytes:
     """The plain data of one whole frame, which says how much that is."""
     try:
-        return zstandard.ZstdDecompressor().decompress(frame, allow_extra_data=False)
+        return _decompressor().decompress(frame, allow_extra_data=False)
     except zstandard.ZstdError:
         raise corrupt("a zstd frame is damaged", offset) from None
 
@@ -299,3 +299,10 @@ def _compressor(level: int) -> zstandard.ZstdCompressor:
         )
         known[level] = zstandard.ZstdCompressor(compression_params=parameters)
     return known[level]
+
+
+def _decompressor() -> zstandard.ZstdDecompressor:
+    """This thread's decompressor."""
+    if not hasattr(_contexts, "decompressor"):
+        _contexts.decompressor = zstandard.ZstdDecompressor()
+    return cast(zstandard.ZstdDecompressor, _contexts.decompressor)

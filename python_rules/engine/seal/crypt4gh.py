@@ -18,10 +18,10 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X25519PublicKey
 from cryptography.hazmat.primitives.ciphers.aead import ChaCha20Poly1305
 
-from python_rules.engine.blocks import Block, Cutter, Window
+from python_rules.engine.blocks import Block, Cutter, Room, Rooms, Window
 from python_rules.engine.keys.key import Key
 from python_rules.engine.parallel import InOrder, Workers
-from python_rules.engine.seal.tink import corrupt
+from python_rules.engine.seal.tink import corrupt, filled
 
 MAGIC = b"crypt4gh"
 VERSION = 1
@@ -33,7 +33,8 @@ PUBLIC_KEY_SIZE = 32
 NONCE_SIZE = 12
 TAG_SIZE = 16
 SEGMENT = 65536
-STORED = NONCE_SIZE + SEGMENT + TAG_SIZE
+OVERHEAD = NONCE_SIZE + TAG_SIZE
+STORED = SEGMENT + OVERHEAD
 BATCH = 16  # segments for one task: one alone would be mostly overhead
 LARGEST_HEADER = 1 << 20  # some 9,000 readers
 
@@ -45,19 +46,25 @@ class Sealer:
         data_key = os.urandom(32)
         self._header = header(data_key, [public_key(key)])
         self._cutter = Cutter(BATCH * SEGMENT)
-        self._batches: InOrder[bytes] = InOrder(workers, _sealed)
+        self._batches = InOrder(workers, _sealed)
+        self._rooms = Rooms(BATCH * STORED)
         self._cipher = ChaCha20Poly1305(data_key)
 
     def feed(self, block: Block) -> Iterator[Block]:
         """As Codec.feed."""
         yield from self._begun()
         for piece in self._cutter.feed(block):
-            yield from self._batches.add(self._cipher, piece)
+            yield from filled(self._batches.add(*self._task(piece, False)))
 
     def finish(self) -> Iterator[Block]:
         """As Codec.finish."""
         yield from self._begun()
-        yield from self._batches.last(self._cipher, self._cutter.rest())
+        yield from filled(self._batches.last(*self._task(self._cutter.rest(), True)))
+
+    def _task(self, piece: Block, last: bool) -> tuple[object, ...]:
+        """What ``_sealed`` is to do with the next piece, and where the result goes."""
+        segments = -(-len(piece) // SEGMENT)
+        return self._cipher, piece, self._rooms.take(len(piece) + segments * OVERHEAD, last)
 
     def _begun(self) -> Iterator[Block]:
         made, self._header = self._header, b""
@@ -72,7 +79,8 @@ class Opener:
         self._key = key
         self._window = Window()
         self._cutter = Cutter(BATCH * STORED)
-        self._batches: InOrder[bytes] = InOrder(workers, _opened)
+        self._batches = InOrder(workers, _opened)
+        self._rooms = Rooms(BATCH * SEGMENT)
         self._cipher: ChaCha20Poly1305 | None = None
         self._offset = 0  # of the next batch
 
@@ -87,18 +95,19 @@ class Opener:
             self._offset = size
             block = self._window.take(len(self._window))
         for piece in self._cutter.feed(block):
-            yield from self._batch(self._cipher, piece)
+            yield from filled(self._batches.add(*self._task(self._cipher, piece, False)))
 
     def finish(self) -> Iterator[Block]:
         """As Codec.finish."""
         if self._cipher is None:
             raise corrupt("the crypt4gh data end inside their header", len(self._window))
-        yield from self._batch(self._cipher, self._cutter.rest())
-        yield from self._batches.rest()
+        yield from filled(self._batches.last(*self._task(self._cipher, self._cutter.rest(), True)))
 
-    def _batch(self, cipher: ChaCha20Poly1305, piece: Block) -> Iterator[Block]:
+    def _task(self, cipher: ChaCha20Poly1305, piece: Block, last: bool) -> tuple[object, ...]:
+        """What ``_opened`` is to do with the next segments, and where their plain data go."""
         offset, self._offset = self._offset, self._offset + len(piece)
-        return self._batches.add(cipher, piece, offset)
+        segments = -(-len(piece) // STORED)
+        return cipher, piece, offset, self._rooms.take(max(0, len(piece) - segments * OVERHEAD), last)
 
 
 def public_key(key: Key) -> bytes:
@@ -180,22 +189,26 @@ def _shared(mine: X25519PrivateKey, other: bytes, reader: bytes, writer: bytes) 
     return blake2b(exchanged + reader + writer, digest_size=64).digest()[:32]
 
 
-def _sealed(cipher: ChaCha20Poly1305, piece: Block) -> bytes:
-    view = memoryview(piece)
-    parts: list[bytes] = []
-    for start in range(0, len(view), SEGMENT):
-        nonce = os.urandom(NONCE_SIZE)
-        parts += (nonce, cipher.encrypt(nonce, view[start : start + SEGMENT], None))
-    return b"".join(parts)
+def _sealed(cipher: ChaCha20Poly1305, piece: Block, room: Room) -> memoryview | None:
+    """Seal segments into their place."""
+    view, stored = memoryview(piece), room.view
+    nonces = os.urandom(NONCE_SIZE * BATCH)
+    for number, start in enumerate(range(0, len(view), SEGMENT)):
+        nonce = nonces[number * NONCE_SIZE : (number + 1) * NONCE_SIZE]
+        segment = stored[number * STORED : (number + 1) * STORED]
+        segment[:NONCE_SIZE] = nonce
+        cipher.encrypt_into(nonce, view[start : start + SEGMENT], None, segment[NONCE_SIZE:])
+    return room.full
 
 
-def _opened(cipher: ChaCha20Poly1305, piece: Block, offset: int) -> bytes:
-    view = memoryview(piece)
-    parts: list[bytes] = []
-    for start in range(0, len(view), STORED):
+def _opened(cipher: ChaCha20Poly1305, piece: Block, offset: int, room: Room) -> memoryview | None:
+    """Open segments into their place."""
+    view, plain = memoryview(piece), room.view
+    for number, start in enumerate(range(0, len(view), STORED)):
         segment = view[start : start + STORED]
+        into = plain[number * SEGMENT : (number + 1) * SEGMENT]
         try:
-            parts.append(cipher.decrypt(segment[:NONCE_SIZE], segment[NONCE_SIZE:], None))
+            cipher.decrypt_into(segment[:NONCE_SIZE], segment[NONCE_SIZE:], None, into)
         except (InvalidTag, ValueError):
             raise corrupt("a crypt4gh segment is damaged or cut off", offset + start) from None
-    return b"".join(parts)
+    return room.full

@@ -34,6 +34,7 @@ SALT_SIZE, KEY_SIZE, IV_SIZE = 8, 32, 16
 HEADER_SIZE = len(MAGIC) + SALT_SIZE
 _BLOCK_BITS = 128
 _BLANKS = b" \r\n"
+_LINE = 48  # bytes that make a line of base64
 
 
 class Variant(NamedTuple):
@@ -41,37 +42,60 @@ class Variant(NamedTuple):
 
     padded: bool  # -aes-256-cbc, else -aes-256-ctr
     iterations: int
+    armoured: bool = False  # -a; a reader sees that by itself
 
 
 LEXIS = Variant(False, 1000)  # the values of LEXIS's published configuration
 STOCK = Variant(True, 10_000)  # what ``openssl enc -aes-256-cbc -pbkdf2`` does when nothing else is said
+VARIANTS = {"openssl-ctr": LEXIS, "openssl-cbc": STOCK}
 
 
 class Sealer:
-    """Plain data in, openssl's format out (without ``-a``)."""
+    """Plain data in, openssl's format out."""
 
     def __init__(self, variant: Variant, _workers: Workers, key: Key) -> None:
         salt = os.urandom(SALT_SIZE)
         self._header = MAGIC + salt
         self._cipher = _cipher(variant, key, salt).encryptor()
         self._pad = PKCS7(_BLOCK_BITS).padder() if variant.padded else None
+        self._armour = _Armour() if variant.armoured else None
 
     def feed(self, block: Block) -> Iterator[Block]:
         """As Codec.feed."""
-        yield from self._begun()
-        yield self._cipher.update(self._pad.update(bytes(block)) if self._pad else block)
+        sealed = self._begun() + self._cipher.update(self._pad.update(bytes(block)) if self._pad else block)
+        yield self._armour.lines(sealed) if self._armour else sealed
 
     def finish(self) -> Iterator[Block]:
         """As Codec.finish."""
-        yield from self._begun()
-        if self._pad:
-            yield self._cipher.update(self._pad.finalize())
-        yield self._cipher.finalize()
+        last = self._begun() + (self._cipher.update(self._pad.finalize()) if self._pad else b"")
+        last += self._cipher.finalize()
+        yield self._armour.lines(last) + self._armour.rest() if self._armour else last
 
-    def _begun(self) -> Iterator[Block]:
+    def _begun(self) -> bytes:
         made, self._header = self._header, b""
-        if made:
-            yield made
+        return made
+
+
+class _Armour:
+    """base64 in openssl's lines of 64 characters."""
+
+    def __init__(self) -> None:
+        self._left = b""
+
+    def lines(self, data: bytes) -> bytes:
+        """The lines that are full."""
+        data = self._left + data
+        end = len(data) // _LINE * _LINE
+        self._left = data[end:]
+        return b"".join(map(_line, (data[start : start + _LINE] for start in range(0, end, _LINE))))
+
+    def rest(self) -> bytes:
+        """The last line, if one is left."""
+        return _line(self._left) if self._left else b""
+
+
+def _line(data: bytes) -> bytes:
+    return base64.b64encode(data) + b"\n"
 
 
 class Opener:

@@ -17,7 +17,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
-from python_rules.engine.blocks import MIB, TRANSFER, Block, Buffers, Cutter
+from python_rules.engine.blocks import MIB, Block, Cutter, Room, Rooms
 from python_rules.engine.keys.key import Key, ObjectKey
 from python_rules.engine.parallel import InOrder, Workers
 from python_rules.jobs.errors import JobError
@@ -29,7 +29,6 @@ HEADER_SIZE = 1 + SALT_SIZE + PREFIX_SIZE
 TAG_SIZE = 16
 SEGMENT = MIB
 MAGIC = bytes([HEADER_SIZE])
-_BATCH = TRANSFER // SEGMENT
 SEGMENT_LIMIT = 1 << 32  # the number in the nonce has 32 bits
 _TAIL = struct.Struct(">IB")
 
@@ -41,38 +40,32 @@ class Sealer:
         salt, self._prefix = os.urandom(SALT_SIZE), os.urandom(PREFIX_SIZE)
         self._header = bytes([HEADER_SIZE]) + salt + self._prefix
         self._cipher = derived(key, salt)
-        self._segments = InOrder(workers, self._sealed)
+        self._segments = InOrder(workers, _sealed)
         self._cutter = Cutter(SEGMENT - HEADER_SIZE - TAG_SIZE)
-        self._buffers = Buffers(TRANSFER)
-        self._room = memoryview(b"")  # of the buffer under way
+        self._rooms = Rooms(SEGMENT)
         self._number = 0
 
     def feed(self, block: Block) -> Iterator[Block]:
-        """As Codec.feed: four segments at a time, in a buffer that is used again."""
+        """As Codec.feed: four segments at a time."""
         for piece in self._cutter.feed(block):
-            self._cutter.size = SEGMENT - TAG_SIZE
-            yield from _whole(self._segments.add(*self._task(piece, False)))
+            yield from self._begun()
+            yield from filled(self._segments.add(*self._task(piece, False)))
 
     def finish(self) -> Iterator[Block]:
         """As Codec.finish."""
-        yield from _whole(self._segments.last(*self._task(self._cutter.rest(), True)))
+        yield from self._begun()
+        yield from filled(self._segments.last(*self._task(self._cutter.rest(), True)))
+
+    def _begun(self) -> Iterator[Block]:
+        if not self._number:
+            self._cutter.size = SEGMENT - TAG_SIZE
+            yield self._header
 
     def _task(self, piece: Block, last: bool) -> tuple[object, ...]:
         """What ``_sealed`` is to do with the next piece, and where the result goes."""
         number, self._number = self._number, self._number + 1
-        if number % _BATCH == 0:
-            self._room = memoryview(bytearray(SEGMENT) if last else self._buffers.take())
-        return nonce(self._prefix, number, last), piece, self._room, number, last
-
-    def _sealed(self, once: bytes, piece: Block, room: memoryview, number: int, last: bool) -> memoryview | None:
-        """Seal a piece into its place; the part of the buffer that is complete with it."""
-        begin = number % _BATCH * SEGMENT
-        if not number:
-            room[:HEADER_SIZE] = self._header
-            begin = HEADER_SIZE
-        end = begin + len(piece) + TAG_SIZE
-        self._cipher.encrypt_into(once, piece, None, room[begin:end])
-        return room[:end] if last or number % _BATCH == _BATCH - 1 else None
+        room = self._rooms.take(len(piece) + TAG_SIZE, last)
+        return self._cipher, nonce(self._prefix, number, last), piece, room
 
 
 class Opener:
@@ -80,13 +73,10 @@ class Opener:
 
     def __init__(self, workers: Workers, key: Key) -> None:
         self._key = key
-        self._workers = workers
         self._header = b""
         self._prefix = b""
-        self._segments = InOrder(workers, self._open)
-        self._buffers = Buffers(TRANSFER)
-        self._room = memoryview(b"")  # of the buffer under way
-        self._begin = 0  # of the next segment in it
+        self._segments = InOrder(workers, _opened)
+        self._rooms = Rooms(SEGMENT)
         self._cutter = Cutter(SEGMENT - HEADER_SIZE)
         self._number = 0
 
@@ -100,13 +90,13 @@ class Opener:
             self._read_header()
         for piece in self._cutter.feed(view):
             self._cutter.size = SEGMENT
-            yield from _whole(self._segments.add(*self._task(piece, False)))
+            yield from filled(self._segments.add(*self._task(piece, False)))
 
     def finish(self) -> Iterator[Block]:
         """As Codec.finish."""
         if len(self._header) < HEADER_SIZE:
             raise corrupt("the sealed data ends inside its header", len(self._header))
-        yield from _whole(self._segments.last(*self._task(self._cutter.rest(), True)))
+        yield from filled(self._segments.last(*self._task(self._cutter.rest(), True)))
 
     def _read_header(self) -> None:
         if self._header and self._header[0] != HEADER_SIZE:
@@ -116,25 +106,30 @@ class Opener:
             self._prefix = self._header[1 + SALT_SIZE :]
 
     def _task(self, piece: Block, last: bool) -> tuple[object, ...]:
-        """What ``_open`` is to do with the next segment, and where its plain data go."""
+        """What ``_opened`` is to do with the next segment, and where its plain data go."""
         number, self._number = self._number, self._number + 1
-        if number % _BATCH == 0:
-            self._room, self._begin = memoryview(bytearray(SEGMENT) if last else self._buffers.take()), 0
-        begin, self._begin = self._begin, self._begin + len(piece) - TAG_SIZE
-        return piece, self._room, begin, number, last
-
-    def _open(self, piece: Block, room: memoryview, begin: int, number: int, last: bool) -> memoryview | None:
-        """Open a segment into its place; the part of the buffer that is complete with it."""
-        end = begin + len(piece) - TAG_SIZE
-        try:
-            self._aead.decrypt_into(nonce(self._prefix, number, last), piece, None, room[begin : max(begin, end)])
-        except (InvalidTag, ValueError):
-            opened(self._aead, self._prefix, number, last, piece)  # says what is wrong
-            raise
-        return room[:end] if last or number % _BATCH == _BATCH - 1 else None
+        room = self._rooms.take(max(0, len(piece) - TAG_SIZE), last)
+        return self._aead, self._prefix, number, last, piece, room
 
 
-def _whole(results: Iterator[memoryview | None]) -> Iterator[Block]:
+def _sealed(cipher: AESGCM, once: bytes, piece: Block, room: Room) -> memoryview | None:
+    """Seal a piece into its place."""
+    cipher.encrypt_into(once, piece, None, room.view)
+    return room.full
+
+
+def _opened(aead: AESGCM, prefix: bytes, number: int, last: bool, piece: Block, room: Room) -> memoryview | None:
+    """Open a segment into its place."""
+    try:
+        aead.decrypt_into(nonce(prefix, number, last), piece, None, room.view)
+    except (InvalidTag, ValueError):
+        opened(aead, prefix, number, last, piece)  # says what is wrong
+        raise
+    return room.full
+
+
+def filled(results: Iterator[memoryview | None]) -> Iterator[Block]:
+    """The buffers that are complete."""
     return (found for found in results if found is not None)
 
 

@@ -9,11 +9,13 @@ import random
 import struct
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from python_rules.engine.blocks import MIB
 from python_rules.engine.codec import gzip, zstd
 from python_rules.engine.codec.table import COMPRESSIONS
+from python_rules.engine.files import FileSink
 from python_rules.engine.keys import Key
 from python_rules.engine.parallel import Workers
 from python_rules.engine.pipeline import Passed, run
@@ -25,7 +27,7 @@ from .conftest import Format, MemorySink, MemorySource, made
 
 PAGE = Path(__file__).parents[3] / "docs" / "fail-closed.md"
 NAMES = [*COMPRESSIONS, *ENCRYPTIONS, *(f"{c}+{e}" for c in COMPRESSIONS for e in ENCRYPTIONS)]
-FORMAT, RECORD, UNNOTICED = "format", "record", "UNNOTICED"
+FORMAT, RECORD, PASS, UNNOTICED = "format", "record", "pass", "UNNOTICED"
 PLAIN = random.Random(5).randbytes(3 * MIB + 12_345)
 OTHER = random.Random(6).randbytes(3 * MIB + 12_345)
 Variants = Iterator[bytes]
@@ -148,6 +150,8 @@ DAMAGES: dict[str, Callable[[str, bytes, bytes], Variants]] = {
     "empty": empty,
 }
 WRONG_KEY, BOMB = "another key", "more data than recorded"
+# What goes wrong at the ends of a pass, while it writes a format and while it reads it.
+ENDS = ("the source shrinks", "the source grows", "a full disk", "a broken pipe")
 
 
 class Matrix:
@@ -162,11 +166,28 @@ class Matrix:
     def verdict(self, name: str, damage: str) -> str:
         """What notices the damage in the worst case: the format, the record of size and hash, or nobody."""
         data, recorded = self._encoded(name)
+        if damage in ENDS:
+            return PASS if all(self._ends_noticed(name, damage, data)) else UNNOTICED
         kind = self._wrong[name] if damage == WRONG_KEY else self._formats[name]
-        found = [self._noticed(kind, each, recorded) for each in self._variants(name, damage, data)]
+        # A limit could cut in before the format's own check, or not, by the threads' luck: only a bomb meets one.
+        limit = recorded.read_size if damage == BOMB else None
+        found = [self._noticed(kind, each, recorded, limit) for each in self._variants(name, damage, data)]
         if name == "openssl-cbc" and damage != "empty" and UNNOTICED not in found:
             return RECORD  # its padding tells of 255 in 256, which is luck and no promise
         return next((worst for worst in (UNNOTICED, RECORD) if worst in found), FORMAT)
+
+    def _ends_noticed(self, name: str, damage: str, data: bytes) -> Iterator[bool]:
+        """Whether both directions say so with the offset."""
+        kind = self._formats[name]
+        for codec, source in ((kind.encoder, PLAIN), (kind.decoder, data)):
+            listed = len(source) + {"the source shrinks": 1, "the source grows": -1}.get(damage, 0)
+            with _output(damage) as sink:
+                try:
+                    run(MemorySource(source), codec(), sink, size=listed)
+                    yield False
+                except JobError as error:
+                    wanted = "source_changed" if listed != len(source) else "engine_failed"
+                    yield error.code == wanted and error.offset is not None
 
     def _variants(self, name: str, damage: str, data: bytes) -> Variants:
         if damage == WRONG_KEY:
@@ -183,10 +204,10 @@ class Matrix:
             self._recorded[name] = bytes(sink.data), passed
         return self._recorded[name]
 
-    def _noticed(self, kind: Format, damaged: bytes, recorded: Passed) -> str:
+    def _noticed(self, kind: Format, damaged: bytes, recorded: Passed, limit: int | None) -> str:
         sink = MemorySink()
         try:
-            passed = run(MemorySource(damaged), kind.decoder(), sink, limit=recorded.read_size)
+            passed = run(MemorySource(damaged), kind.decoder(), sink, limit=limit)
         except JobError as error:
             if error.code == "verification_failed":
                 return RECORD if len(sink.data) <= recorded.read_size else UNNOTICED
@@ -196,21 +217,36 @@ class Matrix:
         return FORMAT if same and sink.data == PLAIN else UNNOTICED if same else RECORD
 
 
+@contextmanager
+def _output(damage: str) -> Iterator[FileSink]:
+    """A sink over a full disk, over a pipe that nobody reads any more, or one that takes all."""
+    if damage == "a broken pipe":
+        reading, writing = os.pipe()
+        os.close(reading)
+    else:
+        writing = os.open("/dev/full" if damage == "a full disk" else os.devnull, os.O_WRONLY)
+    with open(writing, "wb", 0) as file:
+        yield FileSink(file, damage)
+
+
 def damages_of(name: str) -> list[str]:
     """The damages that a format can have."""
     sealed = bool(set(name.split("+")) & set(ENCRYPTIONS))
-    return [*DAMAGES, BOMB, *([WRONG_KEY] if sealed else [])]
+    return [*DAMAGES, BOMB, *([WRONG_KEY] if sealed else []), *ENDS]
 
 
 def page(verdicts: dict[tuple[str, str], str]) -> str:
     """The table."""
-    columns = [*DAMAGES, BOMB, WRONG_KEY]
+    columns = [*DAMAGES, BOMB, WRONG_KEY, *ENDS]
     lines = [
         "# What notices damage",
         "",
         "Made by `python -m tests.unit.engine.damage`, from data of 3 MiB; a test holds it true. **format**: the",
-        "decoder refuses it with the offset. *record*: the recorded size and SHA-256 tell, before a result gets its"
-        " name.",
+        "decoder refuses it with the offset. *record*: the recorded size and SHA-256 tell, before a result gets its",
+        "name. *pass*: the pass itself says so, with the offset, whether it writes the format or reads it.",
+        "",
+        "That every bit of a small file was flipped, that it was cut at every byte, and what a tar with damage does,",
+        "are tests of their own.",
         "",
         "| | " + " | ".join(columns) + " |",
         "|---|" + "---|" * len(columns),
@@ -222,7 +258,7 @@ def page(verdicts: dict[tuple[str, str], str]) -> str:
 
 
 def _cell(verdict: str | None) -> str:
-    return {None: "", FORMAT: "**format**", RECORD: "*record*"}.get(verdict, str(verdict))
+    return {None: "", FORMAT: "**format**", RECORD: "*record*", PASS: "*pass*"}.get(verdict, str(verdict))
 
 
 def main() -> None:

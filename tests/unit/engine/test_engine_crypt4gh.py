@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import os
 
 import pytest
@@ -16,25 +15,6 @@ from .conftest import through
 lib = pytest.importorskip("crypt4gh.lib")
 
 SIZES = [0, 1, ours.SEGMENT - 1, ours.SEGMENT, ours.SEGMENT + 1, 40 * ours.SEGMENT + 5]
-
-
-@pytest.mark.parametrize("size", SIZES)
-def test_the_reference_opens_ours(size: int, workers, key: Key) -> None:
-    """The crypt4gh package decrypts what we write."""
-    data, out = os.urandom(size), io.BytesIO()
-    sealed = through(ours.Sealer(workers, key), data)
-    lib.decrypt([(0, key.secret, None)], io.BytesIO(sealed), out)
-    assert out.getvalue() == data
-
-
-@pytest.mark.parametrize("size", SIZES)
-def test_we_open_the_references(size: int, workers, key: Key) -> None:
-    """We decrypt what the crypt4gh package writes, for several readers too."""
-    data, out = os.urandom(size), io.BytesIO()
-    writer, other = os.urandom(32), Key("other", 1, os.urandom(32))
-    readers = [(0, writer, ours.public_key(other)), (0, writer, ours.public_key(key))]
-    lib.encrypt(readers, io.BytesIO(data), out)
-    assert through(ours.Opener(workers, key), out.getvalue(), 5000) == data
 
 
 def test_a_new_header_for_another_reader(workers, key: Key) -> None:

@@ -53,6 +53,30 @@ def test_there_and_back(file: Path, keys: list[str], compression: str, encryptio
     assert file.read_bytes() == plain
 
 
+@pytest.mark.parametrize(("method", "armour"), [("ctr", "-a"), ("cbc", "")])
+def test_openssl_with_other_options(file: Path, tmp_path: Path, method: str, armour: str) -> None:
+    """-iter and -a, which openssl's files do not tell, are told on the command line, for both ways."""
+    secret = tmp_path / "secret"
+    secret.write_text("a project's passphrase")
+    secret.chmod(0o600)
+    ours, theirs = tmp_path / "ours", ["openssl", "enc", f"-aes-256-{method}", "-pbkdf2", "-iter", "4321", "-d"]
+    given = ["--secret", str(secret), "--iterations", "4321"]
+    more = [
+        "--compression",
+        "none",
+        "--encryption",
+        f"openssl-{method}",
+        "--out",
+        str(ours),
+        *["--armour"][: len(armour)],
+    ]
+    assert main(["seal", str(file), *given, *more]) == 0
+    stock = [*theirs, "-pass", f"file:{secret}", "-in", str(ours), *armour.split()]
+    assert subprocess.run(stock, capture_output=True, check=True).stdout == file.read_bytes()
+    assert main(["open", str(ours), *given, "--as", f"openssl-{method}", "--out", str(tmp_path / "back")]) == 0
+    assert (tmp_path / "back").read_bytes() == file.read_bytes()
+
+
 def test_streams(keys: list[str]) -> None:
     """Standard input to standard output, both ways; the compression is recognised."""
     data = sample(9_000_000)

@@ -33,25 +33,6 @@ def stock(method: str, options: str, data: bytes) -> bytes:
     return subprocess.run(command, input=data, stdout=subprocess.PIPE, check=True, env=environment).stdout
 
 
-@pytest.mark.parametrize("size", SIZES)
-@pytest.mark.parametrize("method", STOCK)
-def test_stock_openssl_opens_ours(method: str, size: int, workers, passphrase: Key) -> None:
-    """openssl decrypts what we write."""
-    data = os.urandom(size)
-    assert stock(method, "-d", through(ENCRYPTIONS[method].sealer(workers, passphrase), data, 1000)) == data
-
-
-@pytest.mark.parametrize("size", SIZES)
-@pytest.mark.parametrize("armour", ["", "-a"])
-@pytest.mark.parametrize("method", STOCK)
-def test_we_open_stock_openssls(method: str, armour: str, size: int, workers, passphrase: Key) -> None:
-    """We decrypt what openssl writes, also as base64 text, fed in any steps."""
-    data = os.urandom(size)
-    sealed = stock(method, armour, data)
-    for step in (1 << 20, 37):
-        assert through(ENCRYPTIONS[method].opener(workers, passphrase), sealed, step) == data
-
-
 @pytest.mark.parametrize("method", STOCK)
 @pytest.mark.parametrize("wrong", [b"", b"Salted_", b"Salted__1234567", b"no magic at all...", b"U2FsdGVkX1!!!!!"])
 def test_what_is_not_openssls(method: str, wrong: bytes, workers, passphrase: Key) -> None:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import base64
+import gc
 import hashlib
 import threading
 import time
+import tracemalloc
 from collections.abc import Iterator
 
 import pytest
@@ -145,3 +147,36 @@ def test_buffers_are_used_again_only_when_nobody_has_them() -> None:
     del view
     third = buffers.take()
     assert id(third) == number
+
+
+def test_small_objects_take_little_memory(chain: Format) -> None:
+    """A hundred of them, of which nothing waits for the garbage collector, fit in less than one large buffer."""
+    data = sample(500)
+    run(MemorySource(data), chain.encoder(), MemorySink(), size=len(data))  # what threads keep is there now
+    gc.collect()
+    gc.disable()
+    tracemalloc.start()
+    try:
+        for _ in range(100):
+            run(MemorySource(data), chain.encoder(), MemorySink(), size=len(data))
+        assert tracemalloc.get_traced_memory()[1] < MIB
+    finally:
+        tracemalloc.stop()
+        gc.enable()
+
+
+def test_several_targets_in_one_pass(chain: Format) -> None:
+    """Each sink gets all of the result, which is read, encoded and hashed once."""
+    data, sinks = sample(9 * MIB), [MemorySink(), MemorySink(), MemorySink()]
+    passed = run(MemorySource(data), chain.encoder(), *sinks, size=len(data))
+    assert [sink.data for sink in sinks] == [sinks[0].data] * 3
+    assert passed.written_size == len(sinks[0].data)
+    assert chain.decode(bytes(sinks[0].data)) == data
+
+
+def test_one_of_several_targets_breaks() -> None:
+    """Nothing more is written to any of them."""
+    whole = MemorySink()
+    with pytest.raises(OSError, match="no space"):
+        run(Endless(), Chain(), whole, MemorySink(room=9 * MIB))
+    assert len(whole.data) <= 13 * MIB

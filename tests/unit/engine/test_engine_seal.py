@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import itertools
 import os
 
@@ -14,59 +13,6 @@ from python_rules.engine.seal import tink as ours
 from python_rules.jobs.errors import JobError
 
 from .conftest import through
-
-tink = pytest.importorskip("tink")
-
-from tink import cleartext_keyset_handle, streaming_aead  # noqa: E402
-from tink.proto import aes_gcm_hkdf_streaming_pb2, common_pb2, tink_pb2  # noqa: E402
-
-FIRST = MIB - ours.HEADER_SIZE - ours.TAG_SIZE
-EACH = MIB - ours.TAG_SIZE
-SIZES = [0, 1, FIRST - 1, FIRST, FIRST + 1, FIRST + EACH - 1, FIRST + EACH, FIRST + EACH + 1, 5 * MIB + 7]
-
-
-@pytest.fixture(scope="module")
-def googles(key: Key):
-    """Tink's own primitive over the same key."""
-    streaming_aead.register()
-    params = aes_gcm_hkdf_streaming_pb2.AesGcmHkdfStreamingParams(
-        ciphertext_segment_size=MIB, derived_key_size=32, hkdf_hash_type=common_pb2.SHA256
-    )
-    made = aes_gcm_hkdf_streaming_pb2.AesGcmHkdfStreamingKey(version=0, params=params, key_value=bytes(key.secret))
-    data = tink_pb2.KeyData(
-        type_url="type.googleapis.com/google.crypto.tink.AesGcmHkdfStreamingKey",
-        value=made.SerializeToString(),
-        key_material_type=tink_pb2.KeyData.SYMMETRIC,
-    )
-    entry = tink_pb2.Keyset.Key(key_data=data, status=tink_pb2.ENABLED, key_id=1, output_prefix_type=tink_pb2.RAW)
-    keyset = tink_pb2.Keyset(primary_key_id=1, key=[entry])
-    return cleartext_keyset_handle.from_keyset(keyset).primitive(streaming_aead.StreamingAead)
-
-
-class Open(io.BytesIO):
-    """Bytes that can be read after Tink closed them."""
-
-    def close(self) -> None:
-        return
-
-
-@pytest.mark.parametrize("size", SIZES)
-def test_tink_opens_ours(size: int, workers, key: Key, googles) -> None:
-    """Google's Tink decrypts what we write."""
-    data = os.urandom(size)
-    sealed = through(ours.Sealer(workers, key), data)
-    with googles.new_decrypting_stream(io.BytesIO(sealed), b"") as stream:
-        assert stream.read() == data
-
-
-@pytest.mark.parametrize("size", SIZES)
-def test_we_open_tinks(size: int, workers, key: Key, googles) -> None:
-    """We decrypt what Google's Tink writes."""
-    data = os.urandom(size)
-    written = Open()
-    with googles.new_encrypting_stream(written, b"") as stream:
-        stream.write(data)
-    assert through(ours.Opener(workers, key), written.getvalue()) == data
 
 
 @pytest.fixture(scope="module")
