@@ -10,7 +10,23 @@ from collections.abc import Callable
 from apiflask import APIFlask
 from flask import Response, g, request
 
-from api_shim import docs, jobs, keys, lexis, lexis_table, openapi, policies, problems, state
+from api_shim import (
+    administration,
+    chains,
+    data,
+    docs,
+    jobs,
+    keys,
+    lexis,
+    lexis_table,
+    lexis_transfer,
+    openapi,
+    policies,
+    problems,
+    state,
+    tus,
+    tus_metadata,
+)
 from api_shim.callers import Callers
 from api_shim.service import EXTENSION, Service
 from api_shim.tokens import Tokens
@@ -43,11 +59,23 @@ def create_app(
         zone.full_name, login or zone.login, settings.http, Tokens(settings.oidc), zone.name, zone.service_user
     )
     streams = threading.Semaphore(settings.http.events_limit)
-    app.extensions[EXTENSION] = Service(settings, celery, celery.zone, callers, streams)
-    for blueprint in (jobs.blueprint, policies.blueprint, keys.blueprint, state.blueprint, docs.blueprint):
+    app.extensions[EXTENSION] = Service(settings, celery, callers, streams)
+    for blueprint in (
+        jobs.blueprint,
+        chains.blueprint,
+        data.blueprint,
+        administration.blueprint,
+        policies.blueprint,
+        keys.blueprint,
+        state.blueprint,
+        docs.blueprint,
+    ):
         app.register_blueprint(blueprint)
+    app.register_blueprint(tus.blueprint_at("uploads", "/api/v1/uploads", tus_metadata.path_of))
     for name in lexis_table.PREFIXES:
         app.register_blueprint(lexis.blueprint_at(name))
+        at = f"{lexis_table.PREFIXES[name]}/transfer/upload"
+        app.register_blueprint(tus.blueprint_at(f"lexis_{name}_uploads", at, lexis_transfer.upload_path))
     problems.register(app)
     openapi.describe(app)
     app.before_request(_begin)

@@ -11,15 +11,13 @@ from typing import Any, NamedTuple
 
 from celery.exceptions import TimeoutError as NoAnswerYet
 from celery.result import AsyncResult
-from kombu.exceptions import OperationalError as BrokerError
 
 from api_shim.service import Service
 from python_rules.jobs import model, record
 from python_rules.jobs.errors import JobError, RequestError
-from workers import logs, metrics, tasks
+from workers import logs, metrics, sending
+from workers.zone import Zone
 
-# What publishing raises while the broker is away; the second comes from a pool whose connections all hang.
-QUEUE_AWAY = (BrokerError, OSError)
 WAITING = "not yet with the zone"
 # How often the result backend is asked while a request waits, in seconds: soon at first, then less and less.
 _LOOK, _LONGEST_LOOK, _SLOWER = 0.02, 0.25, 1.3
@@ -64,7 +62,8 @@ def request_of(text: bytes, idempotency_key: str | None) -> model.JobRequest:
 def submit(service: Service, user: str, request: model.JobRequest, seconds: float) -> Forwarded:
     """Owe and queue a request, then wait so long; raises JobError with what the zone said."""
     request = replace(request, id=_job_id(user, request.idempotency_key))
-    text = json.dumps(request.as_json())
+    asked = request.as_json()
+    text = json.dumps(asked)
     row = service.celery.rows.find(request.id) if request.idempotency_key else None
     if row and row.is_owed and row.content["request"] != text:
         raise RequestError(
@@ -77,10 +76,10 @@ def submit(service: Service, user: str, request: model.JobRequest, seconds: floa
     logs.name_job(request.id)
     if not at_the_zone:
         service.celery.rows.accept(request.id, user, text, now())
-        metrics.ACCEPTED.labels(*metrics.kind_of(request.as_json(), service.zone.name)).inc()
+        metrics.ACCEPTED.labels(*metrics.kind_of(asked, service.zones.of(user, asked).name)).inc()
     try:
-        result = tasks.send_forward(service.celery, text, user, answered=at_the_zone)
-    except QUEUE_AWAY:
+        result = sending.send_forward(service.celery, text, user, answered=at_the_zone)
+    except sending.QUEUE_AWAY:
         return Forwarded(request.id, None, bool(row))  # it is owed: a watch round sends it when the broker is back
     job = _answer(result, seconds) if at_the_zone else _zone_answer(service, request.id, seconds)
     if job is None:
@@ -88,14 +87,13 @@ def submit(service: Service, user: str, request: model.JobRequest, seconds: floa
     return Forwarded(job["id"], job, bool(row) or job["id"] != request.id)
 
 
-def act(service: Service, user: str, rule: str, job_id: str, seconds: float) -> Forwarded:
+def act(service: Service, zone: Zone, user: str, rule: str, job_id: str, seconds: float) -> Forwarded:
     """Queue a cancel or retry and wait; raises JobError with what the zone said, BrokerError if it is not queued."""
-    return Forwarded(job_id, _answer(tasks.send_act(service.celery, rule, job_id, user), seconds))
+    return Forwarded(job_id, _answer(sending.send_act(service.celery, zone, rule, job_id, user), seconds))
 
 
-def not_yet(user: str, request_json: str, submitted: str) -> dict[str, Any]:
+def not_yet(user: str, request: model.JobRequest, submitted: str) -> dict[str, Any]:
     """A job that the zone has not answered for, in the form of every other job."""
-    request = model.parse(request_json)
     body = record.Body(id=request.id, user=user, door="rest", submitted=submitted, request=request)
     return record.public(body, record.Status(waiting=WAITING))
 

@@ -6,12 +6,14 @@ import json
 import re
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 from apiflask import APIBlueprint
 from flask import Response, request, url_for
 
 from api_shim import forwarding, reading
+from api_shim.exchange import answer, asked, require_json
 from api_shim.problems import Problem
 from api_shim.service import Service, caller, require_caller, service
 from python_rules import names
@@ -29,11 +31,11 @@ _WAIT = re.compile(r"wait\s*=\s*(\d{1,4})")
 @blueprint.doc(operation_id="submitJob")
 def submit() -> Response:
     """Submit a job."""
-    _require_json()
-    asked = forwarding.request_of(request.get_data(), request.headers.get("Idempotency-Key"))
-    done = forwarding.submit(service(), caller(), asked, _patience())
+    require_json()
+    wanted = forwarding.request_of(request.get_data(), request.headers.get("Idempotency-Key"))
+    done = forwarding.submit(service(), caller(), wanted, _patience())
     if done.job is None:
-        return _accepted(done.job_id, asked)
+        return _accepted(done.job_id, wanted)
     return _job(done.job, 200 if done.repeated else 201)
 
 
@@ -41,14 +43,14 @@ def submit() -> Response:
 @blueprint.doc(operation_id="listJobs")
 def list_jobs() -> Response:
     """List your jobs, the newest first."""
-    return _json(reading.jobs(service(), caller(), reading.Filter.of(request.args.to_dict())))
+    return answer(reading.jobs(service(), caller(), reading.Filter.of(request.args.to_dict())))
 
 
 @blueprint.get("/jobs/<job_id>")
 @blueprint.doc(operation_id="getJob")
 def get_job(job_id: str) -> Response:
     """Show a job."""
-    return _json(reading.job(service(), caller(), job_id))
+    return answer(reading.job(service(), caller(), job_id))
 
 
 @blueprint.post("/jobs/<job_id>/cancel")
@@ -82,21 +84,18 @@ def events(job_id: str) -> Response:
         raise Problem(
             "too_many_streams", "all event streams are taken", remedy="poll the job", headers={"Retry-After": "5"}
         )
-    answer = Response(
+    stream = Response(
         _events(shared, user, first), content_type="text/event-stream", headers={"X-Accel-Buffering": "no"}
     )
-    answer.call_on_close(shared.streams.release)
-    return answer
+    stream.call_on_close(shared.streams.release)
+    return stream
 
 
 @blueprint.get("/methods")
 @blueprint.doc(operation_id="listMethods", tags=["service"])
 def methods() -> Response:
     """List the operations and methods that the zone knows."""
-    answer = service().zone.call(caller(), names.METHODS)
-    if "error" in answer:
-        raise JobError.from_public(answer["error"])
-    return _json(answer["ok"])
+    return answer(asked(names.METHODS))
 
 
 def _events(shared: Service, user: str, job: dict[str, Any]) -> Iterator[str]:
@@ -124,31 +123,22 @@ def _events(shared: Service, user: str, job: dict[str, Any]) -> Iterator[str]:
 def _act(rule: str, job_id: str) -> Response:
     if not model.is_job_id(job_id):
         raise reading.not_found()
-    done = forwarding.act(service(), caller(), rule, job_id, _patience())
+    zone = reading.found(service(), caller(), job_id)[0] if service().zones.others else service().zone
+    done = forwarding.act(service(), zone, caller(), rule, job_id, _patience())
     if done.job is None:
         return _job(reading.job(service(), caller(), job_id), 202)
     return _job(done.job, 200)
 
 
-def _accepted(job_id: str, asked: model.JobRequest) -> Response:
-    text = json.dumps({**asked.as_json(), "id": job_id})
-    return _job(forwarding.not_yet(caller(), text, forwarding.now()), 202)
+def _accepted(job_id: str, wanted: model.JobRequest) -> Response:
+    return _job(forwarding.not_yet(caller(), replace(wanted, id=job_id), forwarding.now()), 202)
 
 
 def _job(job: dict[str, Any], status: int) -> Response:
     headers = {"Location": url_for("jobs.get_job", job_id=job["id"])}
     if status == 202:
         headers["Retry-After"] = "1"
-    return _json(job, status, headers)
-
-
-def _json(value: Any, status: int = 200, headers: dict[str, str] | None = None) -> Response:
-    return Response(json.dumps(value), status, headers, content_type="application/json")
-
-
-def _require_json() -> None:
-    if not request.is_json:
-        raise Problem("unsupported_media_type", "the body is not application/json", remedy="send application/json")
+    return answer(job, status, headers)
 
 
 def _patience() -> float:

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from typing import Any
 
 from apiflask import APIBlueprint
 from flask import Response, request, url_for
 
-from api_shim.problems import Problem
-from api_shim.service import caller, require_caller, service
+from api_shim.exchange import answer, asked, require_json
+from api_shim.service import require_caller
 from python_rules import names
-from python_rules.jobs.errors import JobError, RequestError
+from python_rules.jobs.errors import RequestError
 
 blueprint = APIBlueprint("keys", __name__, url_prefix="/api/v1", tag="keys")
 blueprint.before_request(require_caller)
@@ -22,7 +21,7 @@ blueprint.before_request(require_caller)
 @blueprint.doc(operation_id="listKeys")
 def list_keys() -> Response:
     """List the keys that you may use or manage."""
-    return _json(_ask("list"))
+    return answer(_ask("list"))
 
 
 @blueprint.post("/keys")
@@ -31,14 +30,14 @@ def create() -> Response:
     """Make a key; administrators only."""
     given = _body("name", "owner")
     made = _ask("create", given["name"], given["owner"])
-    return _json(made, 201, {"Location": url_for("keys.show", name=made["name"])})
+    return answer(made, 201, {"Location": url_for("keys.show", name=made["name"])})
 
 
 @blueprint.get("/keys/<name>")
 @blueprint.doc(operation_id="getKey")
 def show(name: str) -> Response:
     """Show a key with its versions and grants."""
-    return _json(_ask("show", name))
+    return answer(_ask("show", name))
 
 
 @blueprint.post("/keys/<name>/grant")
@@ -46,7 +45,7 @@ def show(name: str) -> Response:
 def grant(name: str) -> Response:
     """Let a user or group seal, open or manage."""
     given = _body("who", "rights", "collection")
-    return _json(_ask("grant", name, given["who"], given["rights"], given["collection"]))
+    return answer(_ask("grant", name, given["who"], given["rights"], given["collection"]))
 
 
 @blueprint.post("/keys/<name>/revoke")
@@ -54,7 +53,7 @@ def grant(name: str) -> Response:
 def revoke(name: str) -> Response:
     """Take rights back, all of them unless named."""
     given = _body("who", "rights")
-    return _json(_ask("revoke", name, given["who"], given["rights"]))
+    return answer(_ask("revoke", name, given["who"], given["rights"]))
 
 
 @blueprint.post("/keys/<name>/rotate")
@@ -62,7 +61,7 @@ def revoke(name: str) -> Response:
 def rotate(name: str) -> Response:
     """Add a version that seals from now on; the old ones still open."""
     _body()
-    return _json(_ask("rotate", name))
+    return answer(_ask("rotate", name))
 
 
 @blueprint.post("/shares")
@@ -70,12 +69,12 @@ def rotate(name: str) -> Response:
 def share() -> Response:
     """Share one sealed object with the owner of a Crypt4GH key pair."""
     given = _body("path", "reader")
-    return _json(_ask("share", given["path"], given["reader"]))
+    return answer(_ask("share", given["path"], given["reader"]))
 
 
 def _on_versions(action: str, about: str) -> Callable[[str], Response]:
     def route(name: str) -> Response:
-        return _json(_ask(action, name, _body("version")["version"]))
+        return answer(_ask(action, name, _body("version")["version"]))
 
     route.__doc__ = about
     route.__name__ = action
@@ -94,18 +93,14 @@ for _action, _about in ON_VERSIONS.items():
 
 
 def _ask(action: str, *texts: str) -> Any:
-    answer = service().zone.call(caller(), names.KEYS_PREFIX + action, *texts)
-    if "error" in answer:
-        raise JobError.from_public(answer["error"])
-    return answer["ok"]
+    return asked(names.KEYS_PREFIX + action, *texts)
 
 
 def _body(*known: str) -> dict[str, str]:
     """The body's members as texts, '' for those left out; rights may be a list, version a number."""
     if not request.get_data():
         return dict.fromkeys(known, "")
-    if not request.is_json:
-        raise Problem("unsupported_media_type", "the body is not application/json", remedy="send application/json")
+    require_json()
     values = request.get_json(silent=True)
     if not isinstance(values, dict):
         raise RequestError("malformed_json", "the body is not a JSON object", remedy="send {...}")
@@ -124,7 +119,3 @@ def _text(name: str, value: object) -> str:
     if not isinstance(value, str | None):
         raise RequestError("bad_value", f"{name} has a wrong type", field=name, remedy="see /openapi.json")
     return value or ""
-
-
-def _json(value: Any, status: int = 200, headers: dict[str, str] | None = None) -> Response:
-    return Response(json.dumps(value), status, headers, content_type="application/json")

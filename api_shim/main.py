@@ -18,6 +18,8 @@ from workers.settings import Settings, load
 
 # Larger bodies than Flask takes are refused by Flask, with a problem document; waitress only guards the disk.
 _WAITRESS_FACTOR = 8
+# What waits longer than that for a free connection waits in the kernel; waitress's own 100 let the 101st client starve.
+_CONNECTIONS = 2000
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -45,7 +47,9 @@ def _server(settings: Settings, options: argparse.Namespace) -> Any:
         host=options.address or settings.http.address,
         port=settings.http.port if options.port is None else options.port,
         threads=settings.http.threads,
-        max_request_body_size=settings.http.body_limit * _WAITRESS_FACTOR,
+        max_request_body_size=max(settings.http.body_limit, settings.http.chunk_limit) * _WAITRESS_FACTOR,
+        connection_limit=_CONNECTIONS,
+        asyncore_use_poll=True,  # select() ends at 1,024 descriptors
         ident="",
         clear_untrusted_proxy_headers=True,
         **_proxy(settings),

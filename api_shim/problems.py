@@ -41,9 +41,18 @@ OF_SHIM: dict[str, int] = {
     "queue_unavailable": 503,
     "too_many_streams": 503,
     "not_ready": 503,
+    "upload_not_found": 404,
+    "wrong_offset": 409,
+    "tus_version": 412,
+    "range_not_satisfiable": 416,
+    "upload_busy": 423,
+    "checksum_mismatch": 460,
     "internal": 500,
     **{code: status for status, (code, _) in OF_HTTP.items()},
 }
+
+
+_TITLES = {460: "Checksum Mismatch"}  # of TUS, not of HTTP
 
 
 class Problem(Exception):
@@ -59,7 +68,7 @@ class Problem(Exception):
 def body(status: int, shown: dict[str, Any]) -> dict[str, Any]:
     """The problem document for what ``JobError.public`` shows; further members are kept."""
     rest = {name: value for name, value in shown.items() if name != "text"}
-    title = HTTPStatus(status).phrase
+    title = _TITLES.get(status) or HTTPStatus(status).phrase
     return {
         "type": f"urn:sluice:problem:{shown['code']}",
         "title": title,

@@ -17,10 +17,10 @@ from python_rules.jobs import methods, model, paths, record, states
 from python_rules.jobs.errors import JobError, RequestError
 from workers import catalogue
 from workers.rows import ACCEPTED, REFUSED
-from workers.zone import LoginRefused
+from workers.zone import LoginRefused, Zone
 
 LARGEST_PAGE, PAGE = 100, 20
-_PARAMETERS = ("state", "operation", "path", "user", "since", "until", "limit", "cursor")
+_PARAMETERS = ("state", "operation", "path", "user", "zone", "since", "until", "limit", "cursor")
 
 
 class Filter(NamedTuple):
@@ -32,6 +32,7 @@ class Filter(NamedTuple):
     before: tuple[int, str] | None
     path: str
     user: str
+    zone: str
     since: int
     until: int
 
@@ -48,6 +49,7 @@ class Filter(NamedTuple):
             _before(given.get("cursor", "")),
             paths.checked(given["path"], "path") if "path" in given else "",
             given.get("user", ""),
+            given.get("zone", ""),
             _seconds(given, "since", 0),
             _seconds(given, "until", 1 << 33),
         )
@@ -63,36 +65,64 @@ class Filter(NamedTuple):
 
 def job(service: Service, user: str, job_id: str) -> dict[str, Any]:
     """One of the user's jobs; raises JobError ``job_not_found`` or what the zone said when it refused it."""
+    return found(service, user, job_id)[1]
+
+
+def found(service: Service, user: str, job_id: str) -> tuple[Zone, dict[str, Any]]:
+    """The job and the zone that has it or is to get it; raises as ``job`` does."""
     if not model.is_job_id(job_id):
         raise not_found()
-    collection = record.collection(service.zone.ledger, user)
+    shown = _shown(service, service.zone, user, job_id)
+    return (service.zone, shown) if shown else _elsewhere(service, user, job_id)
+
+
+def _elsewhere(service: Service, user: str, job_id: str) -> tuple[Zone, dict[str, Any]]:
+    """The job in another zone, or as it is owed; a zone that is away matters only if no other one has the job."""
+    away: JobError | None = None
+    for zone in service.zones.others:
+        try:
+            shown = _shown(service, zone, user, job_id)
+        except JobError as error:
+            away = error if error.code == "zone_unavailable" else away  # the user may be unknown there
+            continue
+        if shown:
+            return zone, shown
+    try:
+        return _owed(service, user, job_id)
+    except JobError as error:
+        raise away if away and error.code == "job_not_found" else error from None
+
+
+def _shown(service: Service, zone: Zone, user: str, job_id: str) -> dict[str, Any] | None:
+    collection = record.collection(zone.ledger, user)
 
     def look(session: iRODSSession) -> dict[str, Any] | None:
         status = catalogue.status_of(session, collection, job_id)
-        return record.public(_body(service, session, user, job_id), status) if status else None
+        return record.public(_body(service, session, zone, user, job_id), status) if status else None
 
-    return service.zone.work(user, look) or _owed(service, user, job_id)
+    return zone.work(user, look)
 
 
 def jobs(service: Service, user: str, wanted: Filter) -> dict[str, Any]:
     """A page of jobs from the newest, and the cursor of the next page; the zone decides what the user may see."""
     owner = _owner(service, wanted.user or user)
-    collection = record.collection(service.zone.ledger, owner)
+    zone = _zone(service, wanted.zone)
+    collection = record.collection(zone.ledger, owner)
 
     def look(session: iRODSSession) -> dict[str, Any]:
-        page, more = _page(_bodies(service, session, owner, wanted), wanted.limit)
+        page, more = _page(_bodies(service, session, zone, owner, wanted), wanted.limit)
         statuses = catalogue.statuses_of(session, collection, [body.id for _, body in page])
         shown = [record.public(body, statuses[body.id]) for _, body in page if body.id in statuses]
         last = page[-1][0] if more and page else None
         return {"jobs": shown, "next": _cursor(last) if last else None}
 
-    return service.zone.work(user, look)
+    return zone.work(user, look)
 
 
 def results(service: Service, user: str, job_id: str) -> Iterator[bytes]:
     """The per-object results, JSON lines; none yet is an empty text. Raises ``job_not_found``."""
-    job(service, user, job_id)
-    blocks = service.zone.read(user, record.results_path(service.zone.ledger, user, job_id))
+    zone, _ = found(service, user, job_id)
+    blocks = zone.read(user, record.results_path(zone.ledger, user, job_id))
     # The first block now: what goes wrong is still an answer of its own.
     return _chained(next(blocks, b""), blocks)
 
@@ -102,7 +132,7 @@ def not_found() -> JobError:
     return JobError("job_not_found", "there is no such job of yours", field="id", remedy="list your jobs")
 
 
-def _owed(service: Service, user: str, job_id: str) -> dict[str, Any]:
+def _owed(service: Service, user: str, job_id: str) -> tuple[Zone, dict[str, Any]]:
     row = service.celery.rows.find(job_id)
     if row is None or row.user != user:
         raise not_found()
@@ -110,15 +140,16 @@ def _owed(service: Service, user: str, job_id: str) -> dict[str, Any]:
         raise JobError.from_public(row.content["error"])
     if row.state != ACCEPTED:
         raise not_found()
-    return not_yet(user, row.content["request"], row.content["submitted"])
+    asked = model.parse(row.content["request"])
+    return service.zones.of(user, asked.as_json()), not_yet(user, asked, row.content["submitted"])
 
 
-def _body(service: Service, session: iRODSSession, user: str, job_id: str) -> record.Body:
+def _body(service: Service, session: iRODSSession, zone: Zone, user: str, job_id: str) -> record.Body:
     known = service.bodies.get((user, job_id))
     if known:
         return known
     try:
-        body = catalogue.body_of(session, service.zone.ledger, user, job_id)
+        body = catalogue.body_of(session, zone.ledger, user, job_id)
     except (ValueError, KeyError):
         raise JobError("zone_error", f"the record of job {job_id} cannot be read", remedy="upgrade the shim") from None
     service.bodies.put((user, job_id), body)
@@ -126,13 +157,13 @@ def _body(service: Service, session: iRODSSession, user: str, job_id: str) -> re
 
 
 def _bodies(
-    service: Service, session: iRODSSession, user: str, wanted: Filter
+    service: Service, session: iRODSSession, zone: Zone, user: str, wanted: Filter
 ) -> Iterator[tuple[catalogue.Listed, record.Body]]:
-    collection = record.collection(service.zone.ledger, user)
+    collection = record.collection(zone.ledger, user)
     for listed in catalogue.newest_first(session, collection, wanted.states, wanted.before):
         if listed.created < wanted.since:
             return  # the newest come first
-        body = _body(service, session, user, listed.job_id)
+        body = _body(service, session, zone, user, listed.job_id)
         if wanted.takes(listed, body):
             yield listed, body
 
@@ -175,6 +206,14 @@ def _owner(service: Service, user: str) -> str:
         return service.zone.full_name(user)
     except LoginRefused:
         raise _bad("user", "this is not a user's name", "give name#zone") from None
+
+
+def _zone(service: Service, name: str) -> Zone:
+    """The zone of that name; the own one unless it is named."""
+    known = {zone.name: zone for zone in service.zones}
+    if name and name not in known:
+        raise _bad("zone", "unknown zone", f"known are {', '.join(known)}")
+    return known.get(name, service.zone)
 
 
 def _seconds(given: dict[str, str], name: str, default: int) -> int:

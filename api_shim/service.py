@@ -14,6 +14,7 @@ from python_rules.jobs.record import Body
 from workers.app import SluiceCelery
 from workers.settings import Settings
 from workers.zone import Zone
+from workers.zones import Zones
 
 EXTENSION = "sluice"
 # Bodies never change; each is about 1 KiB. Whether a caller may see one is asked of the catalogue every time.
@@ -26,10 +27,19 @@ class Service:
 
     settings: Settings
     celery: SluiceCelery
-    zone: Zone
     callers: Callers
     streams: threading.Semaphore
     bodies: Recent[Body] = field(default_factory=lambda: Recent(_BODIES, _BODY_SECONDS))
+
+    @property
+    def zones(self) -> Zones:
+        """All zones that requests may go to."""
+        return self.celery.zones
+
+    @property
+    def zone(self) -> Zone:
+        """The service's own one."""
+        return self.celery.zone
 
 
 def view_of_request() -> object:

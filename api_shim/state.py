@@ -15,7 +15,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from api_shim.service import Service, service
 from python_rules.jobs.errors import JobError
-from workers.tasks import BEAT
+from workers.tasks import BEAT, STALLED
 
 _BEATS_MISSED, _SHORTEST_SILENCE = 5, 20.0
 blueprint = APIBlueprint("state", __name__, tag="service")
@@ -31,7 +31,7 @@ def health() -> Response:
 @blueprint.get("/ready")
 @blueprint.doc(operation_id="ready")
 def ready() -> Response:
-    """Tell whether the zone, the queue, the result database and a worker are there."""
+    """Tell whether the zones with their delay queues, the queue, the result database and a worker are there."""
     reasons = [(what, check(service())) for what, check in CHECKS.items()]
     missing = [{"what": what, "why": why} for what, why in reasons if why]
     return _json({"ready": not missing, "missing": missing}, 503 if missing else 200)
@@ -46,10 +46,11 @@ def installed_version() -> str:
 
 
 def _zone(shared: Service) -> str:
-    try:
-        shared.zone.work("", lambda session: session.query(ZoneTable.name).limit(1).all())
-    except JobError as error:
-        return error.text
+    for zone in shared.zones:
+        try:
+            zone.work("", lambda session: session.query(ZoneTable.name).limit(1).all())
+        except JobError as error:
+            return error.text if zone is shared.zone else f"{zone.name}: {error.text}"
     return ""
 
 
@@ -85,11 +86,21 @@ def _worker(shared: Service) -> str:
     return ""
 
 
+def _delay_queues(shared: Service) -> str:
+    """What the workers saw last of the zones' delay servers."""
+    try:
+        rows = [shared.celery.rows.find(STALLED + zone.name) for zone in shared.zones]
+    except (SQLAlchemyError, OSError):
+        return ""
+    return "; ".join(row.content["why"] for row in rows if row and row.content["why"])
+
+
 CHECKS: dict[str, Callable[[Service], str]] = {
     "zone": _zone,
     "queue": _queue,
     "results": _results,
     "worker": _worker,
+    "delay queue": _delay_queues,
 }
 
 

@@ -13,6 +13,7 @@ from workers import spool
 from workers.rows import Rows
 from workers.settings import SQLITE_NAME, Settings
 from workers.zone import Zone
+from workers.zones import Zones
 
 _WEEK = 7 * 24 * 3600
 # How long a message may take to reach the broker before the request is answered without it, in seconds.
@@ -20,22 +21,28 @@ _BROKER_TIMEOUT = 2
 
 
 class SluiceCelery(Celery):
-    """Celery that knows the zone and the rows of its result backend; tasks find them as ``self.app``."""
+    """Celery that knows the zones and the rows of its result backend; tasks find them as ``self.app``."""
 
-    def __init__(self, settings: Settings, zone: Zone) -> None:
+    def __init__(self, settings: Settings, zones: Zones) -> None:
         super().__init__("sluice", set_as_current=True, include=["workers.tasks"])
         self.sluice = settings
-        self.zone = zone
-        self.patrol_due = 0.0  # when a watch round looks again whether the zone's patrol lives
+        self.zones = zones
+        self.patrol_due = 0.0  # when a watch round looks again whether the zones' patrols live
+        self.forget_due = 0.0  # when it drops old rows
         self.conf.update(_configuration(settings))
         self.rows = Rows(self, settings.results_url)
+
+    @property
+    def zone(self) -> Zone:
+        """The service's own zone."""
+        return self.zones.own
 
 
 def make_app(settings: Settings) -> SluiceCelery:
     """The application; makes the data folder. Opens no connection. Raises JobError ``configuration``."""
     _make_folders(settings)
     spool.register()
-    return SluiceCelery(settings, Zone(settings.zone))
+    return SluiceCelery(settings, Zones(settings.zone, settings.celery))
 
 
 def is_spooled(settings: Settings) -> bool:

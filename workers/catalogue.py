@@ -61,14 +61,14 @@ def newest_first(
                 yield row
 
 
-def active(session: iRODSSession, ledger: str, states: Iterable[str]) -> dict[str, tuple[str, str]]:
-    """Every job of the zone in one of the states, as id: (user, state), by one query."""
-    query = session.query(Collection.name, DataObject.name, DataObjectMeta.value).filter(
+def active(session: iRODSSession, ledger: str, states: Iterable[str]) -> dict[str, str]:
+    """The state of every job of the zone that is in one of them, by one query."""
+    query = session.query(DataObject.name, DataObjectMeta.value).filter(
         Like(Collection.name, record.collection(ledger, "%")),
         DataObjectMeta.name == record.STATE,
         In(DataObjectMeta.value, sorted(states)),
     )
-    return {_job_id(row): (_user(row), row[DataObjectMeta.value]) for row in query}
+    return {_job_id(row): row[DataObjectMeta.value] for row in query}
 
 
 def told(session: iRODSSession, collection: str, attribute: str) -> list[str]:
@@ -94,10 +94,6 @@ def _created(listed: Listed) -> int:
 
 def _job_id(row: dict[Any, Any]) -> str:
     return str(row[DataObject.name]).removesuffix(SUFFIX)
-
-
-def _user(row: dict[Any, Any]) -> str:
-    return str(row[Collection.name]).rpartition("/")[2]
 
 
 def _chunks(items: list[str]) -> Iterator[list[str]]:

@@ -14,8 +14,8 @@ from kombu.exceptions import OperationalError
 from python_rules.jobs.errors import JobError
 from workers import logs, metrics, webhooks
 from workers.app import SluiceCelery, make_app
+from workers.sending import WATCH
 from workers.settings import load
-from workers.tasks import WATCH
 
 log = logging.getLogger(__name__)
 

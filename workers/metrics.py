@@ -21,6 +21,7 @@ OWED = Gauge("sluice_owed_requests", "Requests that the zone has not answered")
 OWED_AGE = Gauge("sluice_owed_seconds", "Age of the oldest of them")
 OPEN = Gauge("sluice_open_jobs", "Jobs at the zone that had not ended when they were last seen")
 ROUND_SECONDS = Histogram("sluice_watch_round_seconds", "Time of a watch round's steps", ("step",), buckets=_SECONDS)
+STALLED = Gauge("sluice_zone_stalled", "1: the zone's delay queue does not run what is due", ("zone",))
 DELIVERIES = Counter("sluice_webhooks", "Attempts to deliver a notification", ("outcome",))
 
 

@@ -40,6 +40,11 @@ ENDED: dict[str, str] = {
     states.CANCELLED: celery_states.REVOKED,
     REFUSED: celery_states.FAILURE,
 }
+CHAIN, CHAIN_ENDED = "CHAIN", "CHAIN_ENDED"  # rows of chains, not of jobs; see ``chains``
+UPLOAD, UPLOADED = "UPLOAD", "UPLOADED"  # rows of uploads; see ``uploads``
+TRANSFER = "TRANSFER"  # a download that was asked for by LEXIS's transfer interface
+# What nothing will change any more.
+OVER = frozenset({*ENDED.values(), CHAIN_ENDED, UPLOADED, TRANSFER})
 _INSERTS: dict[str, Any] = {"sqlite": sqlite.insert, "postgresql": postgresql.insert}
 _TABLE = TaskRow.__table__
 _INDEX = "sluice_status"  # watch rounds look for the rows in a state
@@ -81,6 +86,13 @@ class Rows:
         content = {"user": user, "request": request, "submitted": submitted, "sent": time.time()}
         self._store(job_id, content, ACCEPTED)
 
+    def accept_once(self, job_id: str, user: str, request: str, submitted: str) -> bool:
+        """The same unless the id has a row, whatever it says; whether it was owed just now."""
+        content = {"user": user, "request": request, "submitted": submitted, "sent": time.time()}
+        new = _INSERTS[self._engine.dialect.name](_TABLE).on_conflict_do_nothing(index_elements=["task_id"])
+        with self._engine.begin() as connection:
+            return bool(connection.execute(new, self._values(job_id, content, ACCEPTED)).rowcount)
+
     def sent_again(self, row: Row) -> None:
         """Remember that an owed request was sent just now."""
         self._store(row.job_id, {**row.content, "sent": time.time()}, ACCEPTED)
@@ -103,6 +115,13 @@ class Rows:
         with self._engine.connect() as connection:
             found = connection.execute(query).first()
         return _row(job_id, found.status, found.result) if found else None
+
+    def find_all(self, job_ids: list[str]) -> dict[str, Row]:
+        """The rows of several jobs, by id."""
+        query = sqlalchemy.select(_TABLE.c.task_id, _TABLE.c.status, _TABLE.c.result)
+        with self._engine.connect() as connection:
+            rows = connection.execute(query.where(_TABLE.c.task_id.in_(job_ids)))
+            return {row.task_id: _row(row.task_id, row.status, row.result) for row in rows}
 
     def owed(self, seconds: float) -> list[Row]:
         """Requests that were sent so many seconds ago and that the zone has not answered."""
@@ -128,11 +147,21 @@ class Rows:
         with self._engine.connect() as connection:
             return [_row(job_id, state, content) for job_id, content in connection.execute(query)]
 
+    def forget_older(self, seconds: float) -> int:
+        """Drop the rows of what ended so long ago: the catalogue keeps the jobs; how many there were."""
+        before = datetime.fromtimestamp(time.time() - seconds, UTC).replace(tzinfo=None)
+        old = sqlalchemy.delete(_TABLE).where(_TABLE.c.status.in_(OVER), _TABLE.c.date_done < before)
+        with self._engine.begin() as connection:
+            return int(connection.execute(old).rowcount)
+
     def _store(self, job_id: str, content: Any, state: str) -> None:
+        self._commits.put(self._values(job_id, content, state))
+
+    def _values(self, job_id: str, content: Any, state: str) -> dict[str, Any]:
         backend = self._app.backend
         result = backend.encode(backend.encode_result(content, state)).encode("utf-8")
         done = datetime.now(UTC).replace(tzinfo=None)
-        self._commits.put({"task_id": job_id, "status": state, "result": result, "date_done": done})
+        return {"task_id": job_id, "status": state, "result": result, "date_done": done}
 
     def _write(self, rows: list[dict[str, Any]]) -> None:
         last_of_each = list({row["task_id"]: row for row in rows}.values())

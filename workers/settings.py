@@ -33,6 +33,10 @@ class ZoneSettings:
 
     environment: str = _key("irods_environment.json of the service account (a rodsadmin); its .irodsA lies beside it")
     ledger: str = _key("collection of the job records; default /<zone>/sluice", "")
+    others: dict[str, str] = field(
+        default_factory=dict,
+        metadata={"means": "irods_environment.json for each other zone that requests may go to, by its name"},
+    )
     native_instance: str = _key("instance name of the zone's rule language engine", NATIVE_INSTANCE)
     timeout_seconds: float = _key("how long one answer of the zone may take", 30.0)
     idle_sessions: int = _key("how many open sessions one process keeps", 64)
@@ -46,10 +50,14 @@ class CelerySettings:
     data: str = _key("folder of the broker-less queue and of the SQLite results")
     broker: str = _key("broker URL; filesystem:// needs no broker, amqp://... is RabbitMQ", "filesystem://")
     results: str = _key("result backend URL; default SQLite in the data folder; db+postgresql://... elsewhere", "")
-    queue: str = _key("queue name, one for each location", "sluice")
+    queue: str = _key("queue of this location; its workers serve it", "sluice")
+    queues: dict[str, str] = field(
+        default_factory=dict, metadata={"means": "queue of another location, by the name of the zone there"}
+    )
     threads: int = _key("tasks that a worker does at the same time", 8)
     poll_seconds: float = _key("how often a broker-less worker looks for messages", 0.05)
     watch_seconds: float = _key("how often all active jobs are watched; 0: never", 2.0)
+    rows_days: float = _key("how long the results keep what has ended; the zone keeps its records as it says", 7.0)
     resend_seconds: float = _key("a request that no worker has answered for so long is sent again", 60.0)
     metrics_port: int = _key("port of the worker for Prometheus, on 127.0.0.1; 0: none", 0)
 
@@ -63,6 +71,8 @@ class HttpSettings:
     threads: int = _key("requests handled at the same time", 32)
     wait_seconds: float = _key("how long a request waits for the zone before it is answered 202", 15.0)
     body_limit: int = _key("largest request body in bytes", 128 * 1024)
+    chunk_limit: int = _key("largest chunk of an upload in bytes", 64 << 20)
+    upload_days: float = _key("how long an upload that stands still is kept", 1.0)
     login_cache_seconds: float = _key("how long a checked login is remembered (as a keyed hash)", 60.0)
     login_failures: int = _key(
         "wrong passwords of one user from one address before the brake; ten times that in all", 10

@@ -33,17 +33,13 @@ log = logging.getLogger(__name__)
 
 def event_of(job_id: str, job: dict[str, Any], zone: str) -> dict[str, Any]:
     """The CloudEvent (1.0, structured JSON) of a job that has ended."""
-    transitions = job.get("transitions") or [{"number": "0", "time": ""}]
-    return {
-        "specversion": "1.0",
-        "id": f"{job_id}.{transitions[-1]['number']}",
-        "source": f"urn:sluice:{zone}",
-        "type": f"sluice.job.{job['state']}",
-        "subject": job_id,
-        "time": transitions[-1]["time"],
-        "datacontenttype": "application/json",
-        "data": job,
-    }
+    last = (job.get("transitions") or [{"number": "0", "time": ""}])[-1]
+    return _event(zone, f"{job_id}.{last['number']}", "job", job_id, last["time"], job)
+
+
+def event_of_chain(chain_id: str, chain: dict[str, Any], zone: str) -> dict[str, Any]:
+    """The same of a chain that has ended."""
+    return _event(zone, f"{chain_id}.end", "chain", chain_id, chain["finished"], chain)
 
 
 def remember(rows: Rows, settings: WebhookSettings, event: dict[str, Any]) -> None:
@@ -94,6 +90,19 @@ def secret(settings: WebhookSettings) -> bytes:
     if len(text) < _SHORTEST_SECRET:
         raise _wrong(f"has fewer than {_SHORTEST_SECRET} characters")
     return text.encode()
+
+
+def _event(zone: str, event_id: str, noun: str, subject: str, at: str, data: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "specversion": "1.0",
+        "id": event_id,
+        "source": f"urn:sluice:{zone}",
+        "type": f"sluice.{noun}.{data['state']}",
+        "subject": subject,
+        "time": at,
+        "datacontenttype": "application/json",
+        "data": data,
+    }
 
 
 def _post(url: str, event: dict[str, Any], key: bytes) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
@@ -28,6 +28,10 @@ _Result = TypeVar("_Result")
 
 class LoginRefused(Exception):
     """The zone does not know this user with this password."""
+
+
+class Busy(Exception):
+    """Somebody else writes the data object at this moment."""
 
 
 class _Meaning(NamedTuple):
@@ -125,16 +129,37 @@ class Zone:
 
         return _answer(self.work(user, run), rule)
 
-    def read(self, user: str, path: str, block: int = 1 << 20) -> Iterator[bytes]:
-        """A data object in blocks of at most ``block`` bytes, none if it does not exist; raises as ``work``."""
+    def read(
+        self, user: str, path: str, first: int = 0, length: int | None = None, block: int = 1 << 20
+    ) -> Iterator[bytes]:
+        """A data object, or ``length`` bytes of it, in blocks; none if it does not exist; raises as ``work``."""
         with _explained(), self.pool.session(user) as session:
             try:
                 file = session.data_objects.open(path, "r")
             except _MISSING:
                 return
             with file:
-                while data := file.read(block):
+                file.seek(first)
+                while data := file.read(block if length is None else min(block, length)):
                     yield data
+                    length = None if length is None else length - len(data)
+
+    def write(self, user: str, path: str, first: int, blocks: Iterable[bytes]) -> int:
+        """Write into a data object that exists, from byte ``first`` on; how many bytes. Raises as ``work``, and Busy.
+
+        Runs once: what was taken from ``blocks`` cannot be had again.
+        """
+        count = 0
+        with _explained(), self.pool.session(user) as session:
+            try:
+                file = session.data_objects.open(path, "r+")
+            except (irods_errors.HIERARCHY_ERROR, irods_errors.LOCKED_DATA_OBJECT_ACCESS):
+                raise Busy from None
+            with file:
+                file.seek(first)
+                for data in blocks:
+                    count += file.write(data)
+        return count
 
     @property
     def pool(self) -> SessionPool:

@@ -14,6 +14,7 @@ import uuid
 from collections.abc import Iterator
 from types import TracebackType
 from typing import Any, Self
+from urllib.parse import quote
 
 import httpx
 
@@ -22,6 +23,7 @@ FINAL = frozenset({"succeeded", "partial", "failed", "cancelled"})
 # What passes by itself: the request is sent again (submits carry an idempotency key, so that is harmless).
 _PASSING = frozenset({429, 502, 503, 504})
 _TRIES, _PAUSE = 4, 0.5
+_CHAIN_SECONDS = 1.0
 # A stream says something at least every 15 seconds.
 _QUIET_SECONDS = 60.0
 
@@ -129,9 +131,62 @@ class SluiceClient:
             pass
         return job
 
+    def submit_chain(self, steps: list[Any], *, idempotency_key: str = "") -> Job:
+        """Ask for jobs one after the other: each step is a request as a dict, or a list of those that run at once."""
+        headers = {"Idempotency-Key": idempotency_key or str(uuid.uuid4())}
+        return self._json("POST", "/chains", json={"steps": steps}, headers=headers)
+
+    def chain(self, chain_id: str) -> Job:
+        """A chain as it is now."""
+        return self._json("GET", _path(chain_id, "chains"))
+
+    def chains(self) -> list[Job]:
+        """Your chains of the last days, the newest first."""
+        return list(self._json("GET", "/chains")["chains"])
+
+    def cancel_chain(self, chain_id: str) -> Job:
+        """Cancel the jobs of the present step and begin no further one."""
+        return self._json("POST", f"{_path(chain_id, 'chains')}/cancel")
+
+    def watch_chain(self, chain_id: str) -> Iterator[Job]:
+        """The chain every second, until it has ended."""
+        while (chain := self.chain(chain_id))["state"] not in FINAL:
+            yield chain
+            time.sleep(_CHAIN_SECONDS)
+        yield chain
+
     def methods(self) -> dict[str, Any]:
         """The operations and methods that the zone knows."""
         return self._json("GET", "/methods")
+
+    def systems(self) -> dict[str, Any]:
+        """The systems that you may stage from and to."""
+        return self._json("GET", "/systems")
+
+    def check_system(self, name: str) -> dict[str, Any]:
+        """Whether a system works."""
+        return self._json("GET", f"/systems/{quote(name, safe='')}")
+
+    def keys(self) -> dict[str, Any]:
+        """The keys that you may use or manage."""
+        return self._json("GET", "/keys")
+
+    def key(self, name: str) -> dict[str, Any]:
+        """One key with its versions and grants."""
+        return self._json("GET", f"/keys/{quote(name, safe='')}")
+
+    def create_key(self, name: str, owner: str = "") -> dict[str, Any]:
+        """Make a key; administrators only."""
+        return self._json("POST", "/keys", tries=1, json={"name": name, "owner": owner})
+
+    def change_key(self, name: str, action: str, **values: Any) -> dict[str, Any]:
+        """grant, revoke, rotate, disable, enable, destroy or recover; the key as it is then."""
+        chosen = {field: value for field, value in values.items() if value not in (None, "")}
+        return self._json("POST", f"/keys/{quote(name, safe='')}/{action}", tries=1, json=chosen)
+
+    def share(self, path: str, reader: str) -> dict[str, Any]:
+        """A header of one sealed object for the owner of a Crypt4GH public key."""
+        return self._json("POST", "/shares", json={"path": path, "reader": reader})
 
     def _events(self, job_id: str) -> Iterator[Job]:
         with self._stream(f"{_path(job_id)}/events") as stream:
@@ -210,11 +265,12 @@ def _request(operation: str, source: str, options: dict[str, Any]) -> dict[str, 
     return {"operation": operation, "source": source, **chosen}
 
 
-def _path(job_id: str) -> str:
+def _path(given: str, noun: str = "jobs") -> str:
     try:
-        return f"/jobs/{uuid.UUID(job_id)}"
+        return f"/{noun}/{uuid.UUID(given)}"
     except ValueError:
-        raise SluiceError(400, "bad_value", f"{job_id!r} is not a job id", "id", "see: sluice ls") from None
+        remedy = "see: sluice " + {"jobs": "ls", "chains": "chains"}[noun]
+        raise SluiceError(400, "bad_value", f"{given!r} is not an id", "id", remedy) from None
 
 
 def _told(response: httpx.Response) -> SluiceError:

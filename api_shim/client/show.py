@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterable
 from typing import Any
 
-from rich.console import Console
+from rich.console import Console, Group
 from rich.filesize import decimal
 from rich.markup import escape
 from rich.progress import BarColumn, Progress, TaskID, TextColumn
@@ -86,6 +86,39 @@ def details(job: Job) -> Table:
     if job["error"]:
         table.add_row("[bold]error", f"[red]{escape(error_text(job['error']))}")
     return table
+
+
+def chain_details(chain: Job) -> Group:
+    """A chain, its steps and their jobs, and what went wrong."""
+    table = Table.grid(padding=(0, 2))
+    failures = []
+    for number, step in enumerate(chain["steps"]):
+        for job in step["jobs"]:
+            table.add_row(f"step {number}", state(job["state"]), job["operation"], job["zone"], escape(job["source"]))
+            if job["error"]:
+                failures.append(f"[red]step {number}, job {job['id']}: {escape(error_text(job['error']))}")
+    return Group(f"[bold]chain[/] {chain['id']} {state(chain['state'])}", table, *failures)
+
+
+def chain_list(chains: Iterable[Job]) -> Table:
+    """Chains as a table."""
+    table = Table("chain", "state", "steps done", "submitted")
+    for chain in chains:
+        done = sum(step["state"] == "succeeded" for step in chain["steps"])
+        table.add_row(chain["id"], state(chain["state"]), f"{done} of {len(chain['steps'])}", chain["submitted"])
+    return table
+
+
+def follow_chain(console: Console, chains: Iterable[Job]) -> Job:
+    """A line for each change of a chain's steps, as they come; the last one."""
+    chain: Job = {}
+    said: list[str] = []
+    for chain in chains:
+        told = [step["state"] for step in chain["steps"]]
+        if told != said:
+            said = told
+            console.print(f"{chain['id']} {chain['state']}: {', '.join(told)}", highlight=False, soft_wrap=True)
+    return chain
 
 
 def error_text(shown: dict[str, Any]) -> str:

@@ -30,9 +30,12 @@ def request(method: str, path: str, user: str, password: str, body: bytes = b"",
     return "\r\n".join(lines).encode() + b"\r\n\r\n" + body
 
 
-def measured(url: str, sent: bytes, connections: int, seconds: float) -> Outcome:
-    """Send for so long over so many connections at a time."""
-    times, statuses = asyncio.run(_all(url, sent, connections, seconds))
+def measured(url: str, sent: bytes, connections: int, seconds: float, per_second: float = 0.0) -> Outcome:
+    """Send for so long over so many connections at a time, as fast as it goes, or ``per_second`` in all.
+
+    With a pace a time counts from when the request was due: waiting for a slow answer before it is not forgiven.
+    """
+    times, statuses = asyncio.run(_all(url, sent, connections, seconds, connections / per_second if per_second else 0))
     times.sort()
 
     def at(part: float) -> float:
@@ -41,21 +44,29 @@ def measured(url: str, sent: bytes, connections: int, seconds: float) -> Outcome
     return Outcome(connections, len(times) / seconds, at(0.5), at(0.99), times[-1] * 1000, statuses)
 
 
-async def _all(url: str, sent: bytes, connections: int, seconds: float) -> tuple[list[float], dict[int, int]]:
+async def _all(
+    url: str, sent: bytes, connections: int, seconds: float, pause: float
+) -> tuple[list[float], dict[int, int]]:
     address = urlsplit(url)
     times: list[float] = []
     statuses: dict[int, int] = {}
-    until = time.perf_counter() + seconds
+    begin, host, port = time.perf_counter() + 0.2, str(address.hostname), int(address.port or 80)
     clients = [
-        _one(str(address.hostname), int(address.port or 80), sent, until, times, statuses) for _ in range(connections)
+        _one(host, port, sent, (begin + number * pause / connections, begin + seconds, pause), times, statuses)
+        for number in range(connections)
     ]
     await asyncio.gather(*clients)
     return times, statuses
 
 
-async def _one(host: str, port: int, sent: bytes, until: float, times: list[float], statuses: dict[int, int]) -> None:
+async def _one(
+    host: str, port: int, sent: bytes, when: tuple[float, float, float], times: list[float], statuses: dict[int, int]
+) -> None:
+    due, until, pause = when
     reader, writer = await asyncio.open_connection(host, port)
-    while (begun := time.perf_counter()) < until:
+    while (begun := due if pause else time.perf_counter()) < until:
+        await asyncio.sleep(max(0.0, begun - time.perf_counter()))
+        due += pause
         writer.write(sent)
         head = await reader.readuntil(b"\r\n\r\n")
         length = next(line for line in head.lower().split(b"\r\n") if line.startswith(b"content-length:"))

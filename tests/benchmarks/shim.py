@@ -23,7 +23,8 @@ from tests.stack.site import Account, EmbeddedSite
 from tests.stack.waiting import until
 
 CONNECTIONS = (1, 10, 100)
-_ROW = "| {:34} | {:>7} | {:>8.0f} | {:>7.1f} | {:>7.1f} | {:>7.1f} | {:14} |"
+PACE = 200  # requests a second: the load that the shim must carry
+_ROW = "| {:48} | {:>7} | {:>8.0f} | {:>7.1f} | {:>7.1f} | {:>7.1f} | {:14} |"
 
 
 def main(words: list[str]) -> int:
@@ -38,6 +39,7 @@ def main(words: list[str]) -> int:
         for name, sent in _requests(alice, job_id).items():
             for connections in CONNECTIONS:
                 _print(name, measured(services.url, sent, connections, seconds))
+            _print(f"{name}, {PACE}/s asked for", measured(services.url, sent, CONNECTIONS[-1], seconds, PACE))
             memory.append(_resident(services))
         print(f"\nThe shim's resident memory: {' → '.join(f'{size:.0f} MiB' for size in memory)}")
     return 0

@@ -17,6 +17,7 @@ from irods.session import iRODSSession
 
 from api_shim.client import SluiceClient, SluiceError
 from tests.e2e.conftest import Stack, write
+from tests.stack import rulecall
 from tests.stack.waiting import until
 
 TEXT = b"Nobody should wait in the dark.\n" * 20_000
@@ -313,3 +314,45 @@ def test_the_systems_are_the_zone_and_those_of_the_settings(client: httpx.Client
     zone = stack.site.zone
 
     assert client.get("/api/v1/systems").json() == {"systems": [{"name": zone, "collection": f"/{zone}"}]}
+
+
+def test_one_request_that_comes_several_times_at_once_makes_one_job(
+    stack: Stack, session: iRODSSession, place: str
+) -> None:
+    """A queue may deliver a message twice at the same moment: every submit of an id answers with its one job."""
+    write(session, f"{place}/in", TEXT)
+    job_id = str(uuid.uuid4())
+    request = {"operation": "compress", "source": f"{place}/in", "target": f"{place}/out", "id": job_id}
+
+    def submit(_: int) -> dict[str, Any]:
+        with stack.alice.session() as own:
+            return rulecall.call(own, "sluice_submit", json.dumps(request))
+
+    with ThreadPoolExecutor(3) as threads:
+        answers = list(threads.map(submit, range(3)))
+
+    assert [answer.get("ok", answer)["id"] for answer in answers] == [job_id] * 3, answers
+    assert stack.finished(job_id)["attempt"] == 1
+
+
+def test_only_administrators_pause_the_service(stack: Stack, client: httpx.Client, place: str) -> None:
+    """Alice is refused; an administrator pauses and resumes; everybody sees whether the jobs are paused and why."""
+    refused = client.post("/api/v1/service/pause", json={"reason": "mine"})
+    with stack.site.admin() as rods:
+        name = f"admin-{uuid.uuid4().hex[:6]}"
+        rods.users.create(name, "rodsadmin")
+        rods.users.modify(name, "password", "an admin's password")
+    try:
+        with httpx.Client(base_url=stack.url, auth=(name, "an admin's password"), timeout=60) as admin:
+            paused = admin.post("/api/v1/service/pause", json={"reason": "a new disk"})
+            seen = client.get("/api/v1/service").json()["paused"]
+            resumed = admin.post("/api/v1/service/resume")
+    finally:
+        with stack.site.admin() as rods:
+            rods.users.remove(name)
+
+    assert (refused.status_code, refused.json()["code"]) == (403, "not_permitted")
+    assert paused.status_code == 200, paused.text
+    assert seen == paused.json()["paused"]
+    assert "a new disk" in seen
+    assert (resumed.status_code, client.get("/api/v1/service").json()) == (200, {"paused": None})

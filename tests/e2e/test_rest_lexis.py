@@ -59,6 +59,48 @@ def test_there_and_back(stack: Stack, session: iRODSSession, place: str, prefix:
     assert read(session, f"/{stack.site.zone}/{restored}") == TEXT
 
 
+def staged(client: httpx.Client, method: str, path: str, body: dict[str, str], done: str) -> dict[str, str]:
+    """The last answer of a poll below /staging, whose status is the text that says that it is done."""
+    submitted = client.request(method, path, json=body)
+    assert submitted.status_code == 201, submitted.text
+    polled = path.removesuffix("/assign")
+
+    def look() -> dict[str, str] | None:
+        answer = client.get(f"{polled}/{submitted.json()['request_id']}")
+        assert answer.status_code == 200, answer.text
+        if answer.json()["status"] in PENDING:
+            return None
+        assert answer.json()["status"] == done, answer.text
+        return dict(answer.json())
+
+    return until(look, done, 60)
+
+
+def test_a_dataset_is_duplicated_replicated_and_deleted(stack: Stack, session: iRODSSession, place: str) -> None:
+    """As Yorc and Py4Lexis drive it; the status of replication is told of both ends."""
+    session.collections.create(f"{place}/set/below")
+    write(session, f"{place}/set/below/a", TEXT)
+    zone = stack.site.zone
+    dataset = {"source_system": zone, "source_path": f"{place}/set".removeprefix(f"/{zone}/")}
+    target = {"target_system": zone, "target_path": f"{place}/replica".removeprefix(f"/{zone}/")}
+
+    with stack.rest() as client:
+        copy = staged(client, "POST", "/staging/duplicate", {**dataset, "title": "t"}, "Duplication completed")
+        replica = staged(client, "POST", "/staging/replicate", {**dataset, **target}, "Replication completed")
+        told = [
+            client.post("/staging/replication/status", json={"target_system": zone, "target_path": path}).json()
+            for path in (dataset["source_path"], replica["target_path"])
+        ]
+        gone = {"target_system": zone, "target_path": copy["target_path"]}
+        assert read(session, f"/{zone}/{copy['target_path']}/below/a") == TEXT
+        staged(client, "DELETE", "/staging/delete", gone, "Data deleted")
+
+    assert read(session, f"/{zone}/{replica['target_path']}/below/a") == TEXT
+    assert replica["PID"] == ""
+    assert [answer["status"].split(" ")[0] for answer in told] == ["Parent", "Replica"]
+    assert not session.collections.exists(f"/{zone}/{copy['target_path']}")
+
+
 @pytest.mark.parametrize("name", ["data", "it's 100% _ü"])
 def test_the_size_of_a_dataset_is_told_in_texts(stack: Stack, session: iRODSSession, place: str, name: str) -> None:
     """Bytes, files and small files, of the dataset and nothing beside it; a replica counts once."""

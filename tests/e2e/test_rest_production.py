@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from base64 import b64encode
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -192,6 +193,26 @@ def test_a_killed_process_loses_no_job(stack: Production, session: iRODSSession,
     assert {answer.status_code for answer in answers} == {202}
     ended = [until_finished(stack, answer) for answer in answers]
     assert [(job["state"], job["attempt"]) for job in ended] == [("succeeded", 1)] * 6
+
+
+def test_an_upload_goes_on_after_a_killed_shim(stack: Production, session: iRODSSession, place: str) -> None:
+    """What was acknowledged is in the zone: the offset is the same, the rest follows, the whole is what was sent."""
+    version = {"Tus-Resumable": "1.0.0"}
+    where = b64encode(f"{place}/up".encode()).decode()
+    begin = {**version, "Upload-Length": str(len(TEXT)), "Upload-Metadata": f"path {where}"}
+    piece = {**version, "Content-Type": "application/offset+octet-stream"}
+
+    with stack.rest() as client:
+        address = client.post("/api/v1/uploads/", headers=begin).headers["Location"]
+        client.patch(address, headers={**piece, "Upload-Offset": "0"}, content=TEXT[:70_000])
+    stack.services.kill("api_shim")
+    stack.services.start("api_shim")
+    with stack.rest() as client:
+        told = client.head(address, headers=version)
+        client.patch(address, headers={**piece, "Upload-Offset": "70000"}, content=TEXT[70_000:])
+
+    assert told.headers["Upload-Offset"] == "70000"
+    assert read(session, f"{place}/up") == TEXT
 
 
 def until_finished(stack: Stack, answer: httpx.Response) -> dict[str, Any]:

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import signal
-import subprocess
 import sys
 from pathlib import Path
 from typing import Any
@@ -16,6 +14,7 @@ import jwt
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
 from tests.peers.daemon import Daemon
+from tests.peers.npm import install
 
 SOURCE = Path(__file__).parent / "openid"
 INSTALLED = Path(sys.prefix) / "openid"
@@ -31,7 +30,7 @@ class OpenIdProvider(Daemon):
     stop_signal = signal.SIGTERM
 
     def __init__(self) -> None:
-        _install()
+        install(SOURCE, INSTALLED)
         super().__init__("openid", "")
         self.new_keys()
 
@@ -58,20 +57,3 @@ class OpenIdProvider(Daemon):
 def _jwk(algorithm: str, private_key: Any) -> dict[str, Any]:
     key = jwt.get_algorithm_by_name(algorithm).to_jwk(private_key, as_dict=True)
     return {**key, "use": "sig", "alg": algorithm, "kid": os.urandom(6).hex()}
-
-
-def _install() -> None:
-    """The provider's packages as the lock file names them, beside Python's."""
-    lock = SOURCE / "package-lock.json"
-    if (INSTALLED / lock.name).exists() and (INSTALLED / lock.name).read_bytes() == lock.read_bytes():
-        return
-    INSTALLED.mkdir(exist_ok=True)
-    shutil.copy(SOURCE / "package.json", INSTALLED)
-    shutil.copy(lock, INSTALLED / "new-lock")
-    (INSTALLED / "new-lock").rename(INSTALLED / "package-lock.json")
-    command = ["npm", "ci", "--no-audit", "--no-fund", "--ignore-scripts"]
-    try:
-        subprocess.run(command, cwd=INSTALLED, check=True, capture_output=True, text=True)
-    except BaseException:
-        (INSTALLED / "package-lock.json").unlink()
-        raise

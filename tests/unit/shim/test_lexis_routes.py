@@ -6,6 +6,8 @@ portal, which leaves /staging out). A submit answers 201 {"request_id": ...}; a 
 
 from __future__ import annotations
 
+import json
+import re
 from typing import Any
 
 import pytest
@@ -29,16 +31,51 @@ HPC = {"task_id": "1", "job_id": "2", "heappe_url": "https://heappe"}
 METADATA = {"metadata": {"title": "t"}}
 
 # method, path, the members that are required, where it is polled
-SUBMITS: list[tuple[str, str, dict[str, Any], str]] = [
-    ("POST", "/staging/stage", {**SOURCE, **TARGET, **FLAGS, **METADATA}, "/staging/stage"),
-    ("POST", "/staging/stage", {**SOURCE, **TARGET, **FLAGS, **HPC, "target_system": "hpc"}, "/staging/stage"),
-    ("DELETE", "/staging/delete", TARGET, "/staging/delete"),
-    ("POST", "/staging/delete", TARGET, "/staging/delete"),
-    ("POST", "/staging/replicate", {**SOURCE, "target_system": "lrz"}, "/staging/replicate"),
+UNKNOWN: list[tuple[str, str, dict[str, Any], str]] = [
     ("POST", "/staging/pid/assign", SOURCE, "/staging/pid"),
-    ("POST", "/staging/duplicate", SOURCE, "/staging/duplicate"),
     ("POST", "/compress/zip", {**SOURCE, "size": 100}, "/compress/zip"),
 ]
+# the same, and the request that reaches the zone
+HOME = "/tempZone/it4i/project/proj1"
+THERE = "/tempZone/lrz/project/proj1/abc"
+YES = {"encryption": "yes", "compression": "yes"}
+OUT = {**SOURCE, **TARGET, **YES, **HPC, "target_system": "hpc"}
+IN = {**OUT, "source_system": "hpc", "target_system": "lrz"}
+STAGE = "/staging/stage"
+JOBS: list[tuple[str, str, dict[str, Any], str, dict[str, Any]]] = [
+    (
+        "DELETE",
+        "/staging/delete",
+        TARGET,
+        "/staging/delete",
+        {"operation": "delete", "source": "/tempZone/lrz/project/proj1/abc", "original": "trash"},
+    ),
+    ("POST", "/staging/delete", TARGET, "/staging/delete", {"operation": "delete", "original": "trash"}),
+    (
+        "POST",
+        STAGE,
+        {**SOURCE, **TARGET, **FLAGS, **METADATA},
+        STAGE,
+        {"operation": "stage", "source": f"{HOME}/abc", "target": THERE, "compression": "", "encryption": ""},
+    ),
+    ("POST", STAGE, OUT, STAGE, {"source": f"{HOME}/abc", "target": "hpc:project/proj1/abc", "decode": True}),
+    ("POST", STAGE, IN, STAGE, {"source": "hpc:project/proj1/abc", "target": THERE, "key": "proj1"}),
+    (
+        "POST",
+        "/staging/replicate",
+        {**SOURCE, "target_system": "lrz"},
+        "/staging/replicate",
+        {"operation": "replicate", "source": f"{HOME}/abc", "replica": "/tempZone/lrz/project/proj1/abc"},
+    ),
+    (
+        "POST",
+        "/staging/duplicate",
+        SOURCE,
+        "/staging/duplicate",
+        {"operation": "duplicate", "source": f"{HOME}/abc", "target": f"{HOME}/<uuid>"},
+    ),
+]
+SUBMITS = [*UNKNOWN, *(row[:4] for row in JOBS)]
 # method, path, the members that are required: LEXIS answers at once
 AT_ONCE: list[tuple[str, str, dict[str, Any]]] = [
     ("POST", "/staging/replication/status", TARGET),
@@ -85,7 +122,44 @@ def portal(prefix: str, path: str) -> str:
 
 
 @pytest.mark.parametrize("prefix", PREFIXES)
-@pytest.mark.parametrize(("method", "path", "body", "polled"), SUBMITS)
+@pytest.mark.parametrize(("method", "path", "body", "polled", "request_"), JOBS)
+def test_what_is_a_job_here_reaches_the_zone(
+    client: FlaskClient,
+    app: Flask,
+    prefix: str,
+    method: str,
+    path: str,
+    body: dict[str, Any],
+    polled: str,
+    request_: dict[str, str],
+) -> None:
+    """201 and a job that is owed to the zone; a duplicate has a UUID of its own for a name, as with LEXIS."""
+    submitted = client.open(portal(prefix, path), method=method, json=body, headers=basic("alice"))
+
+    assert submitted.status_code == 201, submitted.data
+    row = app.extensions["sluice"].celery.rows.find(submitted.get_json()["request_id"])
+    asked = json.loads(row.content["request"])
+    asked["target"] = re.sub(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$", "<uuid>", asked["target"])
+    assert {name: asked[name] for name in request_} == request_
+
+
+@pytest.mark.parametrize(
+    ("more", "target"),
+    [
+        ({"target_path": "public/x"}, "/tempZone/it4i/public/x/<uuid>"),
+        ({"target_path": "public/x", "target_system": "lrz", "title": "t"}, "/tempZone/lrz/public/x/<uuid>"),
+    ],
+)
+def test_where_a_duplicate_goes(client: FlaskClient, app: Flask, more: dict[str, str], target: str) -> None:
+    """Below the target path, on the source's system unless another is named."""
+    made = client.post("/staging/duplicate", json={**SOURCE, **more}, headers=basic("alice")).get_json()
+
+    asked = json.loads(app.extensions["sluice"].celery.rows.find(made["request_id"]).content["request"])
+    assert asked["target"].rpartition("/")[0] == target.rpartition("/")[0]
+
+
+@pytest.mark.parametrize("prefix", PREFIXES)
+@pytest.mark.parametrize(("method", "path", "body", "polled"), UNKNOWN)
 def test_what_the_zone_cannot_do_fails_when_it_is_polled(
     client: FlaskClient, prefix: str, method: str, path: str, body: dict[str, Any], polled: str
 ) -> None:
@@ -138,7 +212,7 @@ def test_what_lexis_answers_at_once_is_refused_in_its_form(
 @pytest.mark.parametrize("name", ["encryption", "compression"])
 def test_flags_are_yes_or_no(client: FlaskClient, name: str, word: object) -> None:
     """Exactly these words."""
-    answer = client.post("/staging/stage", json={**SUBMITS[0][2], name: word}, headers=basic("alice"))
+    answer = client.post("/staging/stage", json={**IN, name: word}, headers=basic("alice"))
 
     assert answer.status_code == 400
     assert answer.get_json()["errorString"].startswith(name)
@@ -148,7 +222,7 @@ def test_flags_are_yes_or_no(client: FlaskClient, name: str, word: object) -> No
 @pytest.mark.parametrize("name", ["source_system", "target_system", "source_path", "target_path"])
 def test_a_member_of_another_kind_is_refused(client: FlaskClient, name: str, value: object) -> None:
     """400, or 201 and a failure at the poll; never a fault of ours."""
-    answer = client.post("/staging/stage", json={**SUBMITS[0][2], name: value}, headers=basic("alice"))
+    answer = client.post("/staging/stage", json={**IN, name: value}, headers=basic("alice"))
 
     assert answer.status_code in (201, 400)
 
@@ -164,11 +238,11 @@ def test_an_unknown_id_is_still_in_the_queue(client: FlaskClient, prefix: str, p
 
 def test_the_request_of_another_is_still_in_the_queue(client: FlaskClient) -> None:
     """Bob learns nothing about alice's request, not even that it failed."""
-    made = client.post("/staging/duplicate", json=SOURCE, headers=basic("alice")).get_json()["request_id"]
+    made = client.post("/staging/pid/assign", json=SOURCE, headers=basic("alice")).get_json()["request_id"]
 
     # The zone of these tests is away: a request of one's own is known without it.
-    own = client.get(f"/staging/duplicate/{made}", headers=basic("alice")).get_json()
-    other = client.get(f"/staging/duplicate/{made}", headers=basic("bob"))
+    own = client.get(f"/staging/pid/{made}", headers=basic("alice")).get_json()
+    other = client.get(f"/staging/pid/{made}", headers=basic("bob"))
 
     assert own["status"].startswith(FAILED)
     assert (other.status_code, other.get_json()) in [(200, {"status": PENDING}), (503, other.get_json())]
@@ -217,4 +291,8 @@ def test_the_texts_are_those_of_the_facts() -> None:
         "Decompression completed",
         "Compression and Encryption completed",
         "Decryption and Decompression completed",
+        "Data deleted",
+        "Replication completed",
+        "Duplication completed",
+        "Transfer completed",
     }

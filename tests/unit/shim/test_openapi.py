@@ -30,10 +30,9 @@ def test_it_is_valid_openapi_3_1(spec: dict[str, Any]) -> None:
 
 
 def test_every_route_of_the_api_is_described(app: Flask, spec: dict[str, Any]) -> None:
-    """A route without a row in the table, or a row without a route, is a mistake."""
-    routes = {
-        re.sub(r"<(\w+)>", r"{\1}", str(rule)) for rule in app.url_map.iter_rules() if str(rule).startswith("/api/v1")
-    }
+    """A route without a row in the table, or a row without a route, is a mistake; uploads are described by TUS."""
+    routes = {re.sub(r"<(?:path:)?(\w+)>", r"{\1}", str(rule)) for rule in app.url_map.iter_rules()}
+    routes = {path for path in routes if path.startswith("/api/v1/") and not path.startswith("/api/v1/uploads/")}
     described = {row["operationId"] for path in spec["paths"].values() for row in path.values() if "operationId" in row}
 
     assert routes <= set(spec["paths"])
