@@ -16,13 +16,13 @@ from flask import Response, g, request, url_for
 from werkzeug.datastructures import Authorization
 from werkzeug.exceptions import HTTPException
 
-from api_shim import forwarding, lexis_data, reading
+from api_shim import forwarding, lexis_data, lexis_transfer, reading
 from api_shim.lexis_table import DONE, FAILED, JOBS, LOOKS, PENDING, PREFIXES, ROUTES, RUNNING, Route, paths
 from api_shim.problems import Problem
 from api_shim.service import caller, service, view_of_request
 from python_rules.jobs import methods, model, states
 from python_rules.jobs.errors import CODES, JobError
-from python_rules.jobs.paths import checked
+from python_rules.jobs.paths import address, checked, split
 from workers.rows import REFUSED
 
 _TEXTS = {states.QUEUED: PENDING, states.RUNNING: RUNNING, states.RETRYING: RUNNING}
@@ -43,6 +43,7 @@ def blueprint_at(name: str) -> APIBlueprint:
     for path, known in taken.items():
         others = [method for method in _ALL if method not in known]
         blueprint.add_url_rule(path, f"other{path}".replace(".", "-"), _not_allowed, methods=others)
+    lexis_transfer.add_to(blueprint)
     blueprint.register_error_handler(JobError, lambda error: _error(CODES[error.code], _named(error)))
     blueprint.register_error_handler(Problem, lambda error: _error(error.status, str(error), error.headers))
     blueprint.register_error_handler(HTTPException, lambda error: _error(error.code or 500, error.name))
@@ -62,7 +63,7 @@ def _view(route: Route) -> Callable[..., Response]:
 def _submit_job(route: Route) -> Response:
     """201 with the request's id once it is owed to the zone; 400 names the field that is wrong."""
     given = _checked(route)
-    asked = model.from_json(_request(JOBS[route.operation].ours, JOBS[route.operation].word, given))
+    asked = model.from_json(_REQUESTS.get(route.operation, _conversion)(route.operation, given))
     done = forwarding.submit(service(), caller(), asked, 0)
     return _submitted(done.job_id, {"links": {"job": _link(done.job_id)}})
 
@@ -94,8 +95,10 @@ def _poll(route: Route, request_id: str) -> Response:
             raise
         return _json({"status": PENDING if error.code == "job_not_found" else FAILED + error.text})
     shown = {name: job[name] for name in ("state", "waiting", "progress", "error")}
-    target = _relative(job["target"] or job["source"])
-    return _json({"status": status_of(job), "target_path": target, **shown, "links": {"job": _link(job["id"])}})
+    told = {"status": status_of(job), "target_path": _relative(job["target"] or job["replica"] or job["source"])}
+    if job["operation"] == methods.REPLICATE:
+        told["PID"] = ""  # this zone gives none; the member is LEXIS's
+    return _json({**told, **shown, "links": {"job": _link(job["id"])}})
 
 
 def _look(route: Route) -> Response:
@@ -149,14 +152,73 @@ def _checked(route: Route) -> dict[str, Any]:
     return given
 
 
-def _request(operation: str, word: str, given: dict[str, Any]) -> dict[str, Any]:
+def _conversion(operation: str, given: dict[str, Any]) -> dict[str, Any]:
     source = _path(given, "source")
-    values = {"operation": operation, "source": source, "target": f"{source}_{word}"}
+    row = JOBS[operation]
+    values = {"operation": row.ours, "source": source, "target": f"{source}_{row.word}"}
     if given.get("target_path"):
         values["target"] = _absolute(str(given["source_system"]), given["target_path"], "source_system")
-    if methods.ENCRYPT in methods.OPERATIONS[operation].steps:
+    if methods.ENCRYPT in methods.OPERATIONS[row.ours].steps:
         values["key"] = service().settings.lexis.key.replace("{project}", str(given["project"]))
     return values
+
+
+def _deletion(operation: str, given: dict[str, Any]) -> dict[str, Any]:
+    return {"operation": operation, "source": _path(given, "target")}
+
+
+def _replication(operation: str, given: dict[str, Any]) -> dict[str, Any]:
+    """Without a target path the replica has the same path on the other system."""
+    source = _path(given, "source")
+    same = {**given, "target_path": given.get("target_path") or _relative(source)}
+    return {"operation": operation, "source": source, "replica": _path(same, "target")}
+
+
+def _duplication(operation: str, given: dict[str, Any]) -> dict[str, Any]:
+    """A new dataset has a name of its own, as with LEXIS: a UUID below the target path, or beside the source."""
+    source = _path(given, "source")
+    below = split(source)[0]
+    if given.get("target_path"):
+        below = _path({"target_system": given["source_system"], **given}, "target")
+    return {"operation": operation, "source": source, "target": f"{below}/{uuid.uuid4()}"}
+
+
+def _staging(operation: str, given: dict[str, Any]) -> dict[str, Any]:
+    """The direction decides the verb: into the zone what is asked for is done, out of it undone."""
+    source, target = (_end(given, end) for end in ("source", "target"))
+    values: dict[str, Any] = {"operation": operation, "source": source, "target": target}
+    asked = {name: given[name] == "yes" for name in ("compression", "encryption")}
+    if target.startswith("/"):
+        values["compression"] = "zstd" if asked["compression"] else ""
+        if asked["encryption"]:
+            values["key"] = service().settings.lexis.key.replace("{project}", _project(given, target))
+    elif source.startswith("/"):
+        values["decode"] = any(asked.values())
+    return values
+
+
+def _project(given: dict[str, Any], path: str) -> str:
+    """The project that is named, or the one that LEXIS's paths tell of: /<zone>/project/proj<hash>/<dataset>."""
+    told = next((part for part in path.split("/") if part.startswith("proj") and part != "project"), "")
+    if not (given.get("project") or told):
+        raise JobError("missing_field", "project is missing", field="project")
+    return str(given.get("project") or told)
+
+
+def _end(given: dict[str, Any], end: str) -> str:
+    """A path of the zone, or an address on a system that the zone knows."""
+    system = str(given[f"{end}_system"])
+    if system in _systems():
+        return _path(given, end)
+    return address(f"{system}:{given[f'{end}_path']}", f"{end}_path")
+
+
+_REQUESTS: dict[str, Callable[[str, dict[str, Any]], dict[str, Any]]] = {
+    "stage": _staging,
+    "delete": _deletion,
+    "replicate": _replication,
+    "duplicate": _duplication,
+}
 
 
 def _path(given: dict[str, Any], end: str) -> str:

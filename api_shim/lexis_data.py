@@ -10,6 +10,7 @@ from irods.models import Collection, CollectionMeta, DataObject
 from irods.session import iRODSSession
 
 from api_shim.service import Service
+from python_rules import names
 from python_rules.jobs import paths
 
 SMALL = 33_554_432  # bytes; smaller files are small to LEXIS
@@ -36,15 +37,15 @@ def flags(service: Service, user: str, path: str) -> dict[str, str]:
 
 
 def replication(service: Service, user: str, path: str) -> dict[str, str]:
-    """Whether a dataset has replicas, as EUDAT's B2SAFE writes it into the metadata."""
+    """Whether a dataset has replicas, as Sluice, or EUDAT's B2SAFE, writes it into the metadata."""
     told, exists = service.zone.work(
         user, lambda session: (_metadata(session, path), _sizes(session, path) is not None)
     )
     if not exists:
         return {"status": NO_DATASET}
-    if "EUDAT/PARENT" in told:
+    if {"EUDAT/PARENT", names.REPLICA_OF} & told.keys():
         return {"status": REPLICA}
-    return {"status": PARENT if "EUDAT/REPLICA" in told else NOT_REPLICATED}
+    return {"status": PARENT if {"EUDAT/REPLICA", names.REPLICA} & told.keys() else NOT_REPLICATED}
 
 
 # What is answered at once.

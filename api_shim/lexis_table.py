@@ -24,7 +24,7 @@ class Job(NamedTuple):
 
     ours: str
     done: str
-    word: str
+    word: str = ""
 
 
 JOBS: dict[str, Job] = {
@@ -34,7 +34,12 @@ JOBS: dict[str, Job] = {
     "decompress": Job("decompress", "Decompression completed", "decompressed"),
     "compress_encrypt": Job("compress_encrypt", "Compression and Encryption completed", "compressed_encrypted"),
     "decrypt_decompress": Job("decrypt_decompress", "Decryption and Decompression completed", "decrypted_decompressed"),
+    "stage": Job("stage", "Transfer completed"),
+    "delete": Job("delete", "Data deleted"),
+    "replicate": Job("replicate", "Replication completed"),
+    "duplicate": Job("duplicate", "Duplication completed"),
 }
+CRYPTO = tuple(name for name, row in JOBS.items() if row.word)  # those below /encryption
 DONE = {row.ours: row.done for row in JOBS.values()}
 # What the shim looks up itself, as the user, when it is asked for; a poll hands it over.
 LOOKS = {"data size": lexis_data.size}
@@ -73,16 +78,14 @@ def _crypto(operation: str) -> Route:
 
 
 ROUTES: tuple[Route, ...] = (
-    *(_crypto(operation) for operation in JOBS),
-    *(Route(_GET, f"/encryption/{operation}/<request_id>", "poll", operation) for operation in JOBS),
-    Route(
-        _POST, "/staging/stage", "unknown", "stage", (*_SOURCE, *_TARGET, "encryption", "compression"), _stage, _YES_NO
-    ),
+    *(_crypto(operation) for operation in CRYPTO),
+    *(Route(_GET, f"/encryption/{operation}/<request_id>", "poll", operation) for operation in CRYPTO),
+    Route(_POST, "/staging/stage", "job", "stage", (*_SOURCE, *_TARGET, "encryption", "compression"), _stage, _YES_NO),
     Route(_GET, "/staging/stage/<request_id>", "poll"),
-    Route(("DELETE", "POST"), "/staging/delete", "unknown", "delete", _TARGET),
+    Route(("DELETE", "POST"), "/staging/delete", "job", "delete", _TARGET),
     Route(_GET, "/staging/delete/<request_id>", "poll"),
     Route(_GET, "/staging/info", "info", open=True),
-    Route(_POST, "/staging/replicate", "unknown", "replicate", (*_SOURCE, "target_system")),
+    Route(_POST, "/staging/replicate", "job", "replicate", (*_SOURCE, "target_system")),
     Route(_GET, "/staging/replicate/<request_id>", "poll"),
     Route(_POST, "/staging/replication/status", "now", "replication status", _TARGET),
     Route(_POST, "/staging/pid/assign", "unknown", "pid assign", _SOURCE),
@@ -90,7 +93,7 @@ ROUTES: tuple[Route, ...] = (
     Route(_POST, "/staging/data/size", "look up", "data size", _TARGET),
     Route(_GET, "/staging/data/size/<request_id>", "poll"),
     Route(_POST, "/staging/data/flags", "now", "data flags", _TARGET),
-    Route(_POST, "/staging/duplicate", "unknown", "duplicate", _SOURCE),
+    Route(_POST, "/staging/duplicate", "job", "duplicate", _SOURCE),
     Route(_GET, "/staging/duplicate/<request_id>", "poll"),
     Route(_POST, "/staging/download", "refuse", "download", _SOURCE),
     Route(_POST, "/compress/zip", "unknown", "zip", (*_SOURCE, "size")),

@@ -30,6 +30,7 @@ _EVENT = {
     "required": ["event", "data"],
 }
 JSON, NDJSON, EVENTS = "application/json", "application/x-ndjson", "text/event-stream"
+BYTES = "application/octet-stream"
 _USUAL = (401, 429, 502, 503)
 
 
@@ -54,6 +55,7 @@ _FILTER = (
     _query("operation", "only jobs of one of these operations", _words(methods.OPERATIONS)),
     _query("path", "only jobs whose source lies at or below this path", {"type": "string"}),
     _query("user", "jobs of this user (name#zone); only what the zone lets you see", {"type": "string"}),
+    _query("zone", "jobs of this zone; default: the service's own", {"type": "string"}),
     _query("since", "only jobs submitted at or after this time (UTC, as 2026-11-22T12:00:00Z)", {"type": "string"}),
     _query("until", "only jobs submitted before this time", {"type": "string"}),
     _query("limit", f"jobs on a page; default {PAGE}", {"type": "integer", "minimum": 1, "maximum": LARGEST_PAGE}),
@@ -91,11 +93,39 @@ OPERATIONS: dict[str, Operation] = {
     ),
     "dropPolicy": Operation({200: ("gone", "Policy", JSON)}, (400, 403, 404, 409, 500, *_USUAL), parameters=_PATH),
     "listSystems": Operation({200: ("the systems", "Systems", JSON)}, (403, 500, *_USUAL)),
+    "checkSystem": Operation({200: ("whether it works", "SystemCheck", JSON)}, (400, 403, 404, 500, *_USUAL)),
     "listMethods": Operation({200: ("what the zone knows", "Methods", JSON)}, (403, 500, *_USUAL)),
     "health": Operation({200: ("the service is alive", "Health", JSON)}, (), open=True),
     "ready": Operation(
         {200: ("requests can be served", "Ready", JSON), 503: ("something is missing", "Ready", JSON)}, (), open=True
     ),
+}
+
+OPERATIONS["getData"] = Operation(
+    {200: ("the bytes", "", BYTES), 206: ("the bytes of the range", "", BYTES), 304: ("as you have it", "", BYTES)},
+    (400, 403, 404, 409, 416, 500, *_USUAL),
+    parameters=(_header("Range", "bytes=first-last; one range"), _header("If-Range", "the ETag of the object meant")),
+)
+_SERVICE_SHOWN = {200: ("whether the jobs are paused", "ServiceState", JSON)}
+OPERATIONS |= {
+    "getService": Operation(_SERVICE_SHOWN, (403, 500, *_USUAL)),
+    "pauseService": Operation(_SERVICE_SHOWN, (400, 403, 413, 415, 500, *_USUAL), takes="Pause"),
+    "resumeService": Operation(_SERVICE_SHOWN, (403, 500, *_USUAL)),
+}
+_CHAIN_SHOWN = {200: ("the chain", "Chain", JSON)}
+OPERATIONS |= {
+    "submitChain": Operation(
+        {
+            201: ("the chain is accepted", "Chain", JSON),
+            200: ("the chain of this key was accepted earlier", "Chain", JSON),
+        },
+        (400, 403, 409, 413, 415, 422, 500, *_USUAL),
+        takes="ChainRequest",
+        parameters=(_KEY,),
+    ),
+    "listChains": Operation({200: ("the chains", "Chains", JSON)}, (400, 403, 500, *_USUAL)),
+    "getChain": Operation(_CHAIN_SHOWN, (403, 404, 500, *_USUAL)),
+    "cancelChain": Operation(_CHAIN_SHOWN, (403, 404, 500, *_USUAL)),
 }
 
 _KEY_SHOWN = {200: ("the key as it is now", "Key", JSON)}

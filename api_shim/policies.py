@@ -64,18 +64,34 @@ def drop() -> Response:
 @blueprint.get("/systems")
 @blueprint.doc(operation_id="listSystems", tags=["service"])
 def systems() -> Response:
-    """List the systems that requests may name, and where their paths begin."""
+    """List the systems that requests may name: the zone's own, and collections of the zone that have such a name."""
     zone = service().zone.name
     known = {zone: f"/{zone}", **service().settings.lexis.systems}
-    return _json({"systems": [{"name": name, "collection": base} for name, base in sorted(known.items())]})
+    rows = [_collection(name, base) for name, base in known.items()] + _answered(names.SYSTEMS, "")["systems"]
+    return _json({"systems": sorted(rows, key=lambda row: str(row["name"]))})
+
+
+@blueprint.get("/systems/<name>")
+@blueprint.doc(operation_id="checkSystem", tags=["service"])
+def check_system(name: str) -> Response:
+    """Tell in one line whether a system works."""
+    return _asked(names.SYSTEMS, json.dumps({"check": name}))
+
+
+def _collection(name: str, base: str) -> dict[str, Any]:
+    return {"name": name, "type": "zone", "description": "", "read_only": False, "collection": base}
 
 
 def _asked(rule: str, *texts: str) -> Response:
+    return _json(_answered(rule, *texts))
+
+
+def _answered(rule: str, *texts: str) -> Any:
     """The zone's answer to a rule, called as the caller; never anybody else."""
     answer = service().zone.call(caller(), rule, *texts)
     if "error" in answer:
         raise JobError.from_public(answer["error"])
-    return _json(answer["ok"])
+    return answer["ok"]
 
 
 def _path() -> str:

@@ -41,8 +41,11 @@ REQUEST: dict[str, Schema] = {
     "operation": _one_of(
         methods.OPERATIONS, "; ".join(f"{name}: {row.does}" for name, row in methods.OPERATIONS.items())
     ),
-    "source": {"type": "string", "description": f"{_PATH} of a data object or collection"},
-    "target": {"type": "string", "description": f"{_PATH} of what to make; left out: each result beside its source"},
+    "source": {"type": "string", "description": f"{_PATH} of a data object or collection; stage: or system:path"},
+    "target": {
+        "type": "string",
+        "description": f"{_PATH} of what to make; left out: beside its source; or system:path",
+    },
     "compression": _one_of(methods.COMPRESSIONS, "how to compress; default zstd"),
     "level": {
         "type": "integer",
@@ -56,6 +59,14 @@ REQUEST: dict[str, Schema] = {
     "original": _one_of(methods.ORIGINAL, "what becomes of the source after the result was verified"),
     "objects": {"type": "array", "items": _TEXT, "description": "only these objects below source (relative paths)"},
     "pack": {"type": "boolean", "description": "a collection becomes one tar, or such an object a collection again"},
+    "suffix": {"type": "boolean", "description": "whether encoded names carry their formats' suffixes; default true"},
+    "replica": {"type": "string", "description": "a resource, or a collection elsewhere, for one more of each result"},
+    "decode": {"type": "boolean", "description": "stage: decrypt and decompress on the way, as each object needs it"},
+    "include": {"type": "array", "items": _TEXT, "description": "stage: only files that one of these patterns fits"},
+    "exclude": {"type": "array", "items": _TEXT, "description": "stage: nothing that one of these patterns fits"},
+    "links": _one_of(methods.LINKS, "stage: what becomes of symbolic links"),
+    "delete_extra": {"type": "boolean", "description": "stage: remove from the target what the source does not have"},
+    "preset": _one_of(methods.PRESETS, "stage: lexis: compress and encrypt into the zone, undo it out of the zone"),
     "priority": {"type": "integer", "minimum": 0, "maximum": 9, "description": "9 is first; 0: the zone's default"},
     "deadline": {"type": "string", "description": "UTC as 2026-11-22T12:00:00Z: not done by then, the job fails"},
     "idempotency_key": {"type": "string", "maxLength": 255, "description": "the same key is the same job"},
@@ -90,6 +101,7 @@ JOB: dict[str, Schema] = {
     "key": {"type": "string", "description": "the key's name"},
     "existing": _one_of(methods.EXISTING, "what to do with a target that exists"),
     "original": _one_of(methods.ORIGINAL, "what becomes of the source"),
+    "replica": {"type": "string", "description": "where one more of each result is; empty: nowhere"},
     "priority": {"type": ["integer", "null"], "description": "in the delay queue; null: the zone's default"},
     "deadline": {"type": ["string", "null"], "description": "UTC; null: none"},
     "user": {"type": "string", "description": "name#zone"},
@@ -102,6 +114,7 @@ JOB: dict[str, Schema] = {
     "started": _TIME,
     "finished": _TIME,
     "progress": ref("Progress"),
+    "result": {"type": ["object", "null"], "description": "what size and verify found out; see docs/jobs.md"},
     "error": _or_null(ref("JobError")),
     "transitions": {"type": "array", "items": ref("Transition")},
 }
@@ -159,7 +172,50 @@ KEY_SCHEMAS: dict[str, Schema] = {
     "KeyVersion": _closed({"version": {"type": "integer", "minimum": 1, "description": "default: all"}}, ("version",)),
 }
 
+_STEP_STATE = _one_of(("waiting", *states.TRANSITIONS), "waiting: its turn has not come")
+_CHAIN_JOB: dict[str, Schema] = {
+    "id": _UUID,
+    **dict.fromkeys(("operation", "source", "target"), _TEXT),
+    "zone": {"type": "string", "description": "where it runs"},
+    "state": _STEP_STATE,
+    "error": _or_null(ref("JobError")),
+}
+CHAIN: dict[str, Schema] = {
+    "id": _UUID,
+    "user": _TEXT,
+    "state": _one_of(("running", "succeeded", "failed", "cancelled"), "of the whole"),
+    "submitted": _TIME,
+    "finished": _TIME,
+    "failed_step": {"type": ["integer", "null"], "description": "number of the step that ended it, from 0"},
+    "steps": {
+        "type": "array",
+        "items": _closed({"state": _STEP_STATE, "jobs": {"type": "array", "items": _closed(_CHAIN_JOB)}}),
+    },
+}
+_ASKED: Schema = {"oneOf": [ref("JobRequest"), {"type": "array", "items": ref("JobRequest"), "minItems": 1}]}
+
+SYSTEM: dict[str, Schema] = {
+    "name": {"type": "string", "description": "what requests call it: name:path"},
+    "type": {"type": "string", "description": "zone: a collection of the zone; else as in sluice.json"},
+    "description": _TEXT,
+    "read_only": {"type": "boolean"},
+    "collection": {"type": "string", "description": "of type zone: where its paths begin"},
+}
+
 SCHEMAS: dict[str, Schema] = {
+    "ChainRequest": _closed(
+        {
+            "steps": {
+                "type": "array",
+                "items": _ASKED,
+                "minItems": 1,
+                "maxItems": 20,
+                "description": "a request, or several that run at the same time; each step begins after the one before",
+            }
+        }
+    ),
+    "Chain": _closed(CHAIN),
+    "Chains": _closed({"chains": {"type": "array", "items": ref("Chain")}}),
     "JobRequest": _closed(REQUEST, tuple(name for name in REQUEST if name not in ("operation", "source"))),
     "Job": _closed(JOB),
     "Progress": _closed(PROGRESS),
@@ -169,8 +225,19 @@ SCHEMAS: dict[str, Schema] = {
     "JobPage": _closed({"jobs": {"type": "array", "items": ref("Job")}, "next": {"type": ["string", "null"]}}),
     "Plan": {"type": "object", "description": "objects, bytes, what would be refused; see docs/jobs.md"},
     "Policy": {"type": "object", "description": "what is done to data that is put there; see docs/jobs.md"},
-    "Systems": _closed({"systems": {"type": "array", "items": _closed({"name": _TEXT, "collection": _TEXT})}}),
+    "Systems": _closed({"systems": {"type": "array", "items": _closed(SYSTEM, ("collection",))}}),
+    "SystemCheck": _closed(
+        {
+            "name": _TEXT,
+            "type": _TEXT,
+            "works": {"type": "boolean"},
+            "told": {"type": "string", "description": "what was found, in one line"},
+            "error": _or_null(ref("JobError")),
+        }
+    ),
     "Methods": {"type": "object", "description": "operations, compressions and encryptions by name"},
+    "ServiceState": _closed({"paused": {"type": ["string", "null"], "description": "by whom and why; null: not"}}),
+    "Pause": _closed({"reason": {"type": "string", "maxLength": 400}}, ("reason",)),
     "Health": _closed({"alive": {"const": True}, "version": _TEXT}),
     "Ready": _closed(READY),
     **KEY_SCHEMAS,

@@ -10,11 +10,13 @@ import json
 import os
 from typing import Any, Dict, NamedTuple, Tuple, Type, Union
 
+from python_rules import systems
 from python_rules.jobs.errors import JobError
 
 NATIVE_INSTANCE = "irods_rule_engine_plugin-irods_rule_language-instance"
 PYTHON_INSTANCE = "irods_rule_engine_plugin-python-instance"
 FILE_NAME = "sluice.json"
+SYSTEMS = "systems"  # the one section whose keys an administrator makes up
 
 
 class Setting(NamedTuple):
@@ -23,6 +25,7 @@ class Setting(NamedTuple):
     kind: Union[Type[Any], Tuple[Type[Any], ...]]
     default: Any
     means: str
+    words: Tuple[str, ...] = ()  # the only values, where it is one of a few words
 
 
 SETTINGS: Dict[str, Setting] = {
@@ -42,14 +45,17 @@ SETTINGS: Dict[str, Setting] = {
     "engine.lease_seconds": Setting(
         (int, float), 30, "an attempt that wrote no heartbeat for so long is taken for dead"
     ),
+    "engine.state": Setting(str, "", "folder of what engines of this host share; default: the keyring's"),
     "engine.log_level": Setting(str, "", "DEBUG, INFO, ...; default: INFO for ours, WARNING for libraries"),
     "engine.log": Setting(str, "", "file that engines append their log lines to; default: the server's stderr"),
     "jobs.attempts": Setting(int, 4, "so often a job is tried that fails for a passing reason"),
     "jobs.retry_seconds": Setting((int, float), 30, "pause before the second attempt; it doubles for each further one"),
+    "jobs.shards": Setting(int, 4, "parts that a big collection is split into, for as many executors; 1: never split"),
+    "jobs.shard_objects": Setting(int, 1000, "objects that a part has at least"),
     "jobs.retention_days": Setting((int, float), 90, "records of ended jobs are removed after so long; 0: never"),
     "patrol.seconds": Setting((int, float), 60, "how often the patrol goes round"),
     "patrol.scan_seconds": Setting((int, float), 600, "how often it looks for data that no hook saw arrive"),
-    "patrol.unlock": Setting(str, "own", "which rows a dead delay server's lock is taken from: 'own' or 'all'"),
+    "patrol.unlock": Setting(str, "own", "which rows a dead delay server's lock is taken from", ("own", "all")),
     "keys.keyring": Setting(str, None, "file of the wrapped keys"),
     "keys.provider": Setting(str, "file", "who wraps the keys: file, pkcs11 or transit"),
     "keys.master_key": Setting(str, "", "file: of the master key (32 bytes, base64); mode 0600, owned by the service"),
@@ -65,15 +71,22 @@ SETTINGS: Dict[str, Setting] = {
     "keys.destroy_days": Setting((int, float), 7, "days from the order to destroy a key until it is done"),
     "hooks.quiet_seconds": Setting((int, float), 2, "how long after a first arrival a policy waits for more"),
     "hooks.policy_cache_seconds": Setting((int, float), 10, "how long an agent remembers the list of policies"),
+    "hooks.arrivals": Setting(
+        str, "on", "off: event handlers call irods_policy_sluice_arrived, or only the patrol looks", ("on", "off")
+    ),
+    "guard.delayed_rules": Setting(
+        str, "on", "off: ANY USER MAY RUN PYTHON AS THE SERVICE ACCOUNT by a delayed rule", ("on", "off")
+    ),
 }
 
 
 class Config:
     """The checked settings; ``config["zone.name"]``."""
 
-    def __init__(self, values: Dict[str, Any], path: str) -> None:
+    def __init__(self, values: Dict[str, Any], path: str, known: Dict[str, Dict[str, Any]]) -> None:
         self._values = values
         self.path = path
+        self.systems = known  # by name, with every default filled in; ``systems.TYPES`` lists the keys
 
     def __getitem__(self, name: str) -> Any:
         return self._values[name]
@@ -93,7 +106,8 @@ def load(path: str) -> Config:
         raise _wrong(path, f"cannot be read: {error.strerror}") from None
     except ValueError as error:
         raise _wrong(path, f"is not JSON: {error}") from None
-    return Config(_checked(path, content), path)
+    values = _checked(path, content)
+    return Config(values, path, systems.checked(content.get(SYSTEMS, {}), lambda text: _wrong(path, text)))
 
 
 def beside(module_file: str) -> str:
@@ -107,12 +121,15 @@ def schema() -> Dict[str, Any]:
     for name, setting in SETTINGS.items():
         section, _, key = name.partition(".")
         properties = sections.setdefault(section, {"type": "object", "properties": {}, "additionalProperties": False})
-        described = {"type": _json_type(setting.kind), "description": setting.means}
+        described: Dict[str, Any] = {"type": systems.json_type(setting.kind), "description": setting.means}
+        if setting.words:
+            described["enum"] = list(setting.words)
         if setting.default is None:
             properties.setdefault("required", []).append(key)
         else:
             described["default"] = setting.default
         properties["properties"][key] = described
+    sections[SYSTEMS] = systems.schema()
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": FILE_NAME,
@@ -126,22 +143,19 @@ def schema() -> Dict[str, Any]:
 def _checked(path: str, content: Any) -> Dict[str, Any]:
     if not isinstance(content, dict) or not all(isinstance(part, dict) for part in content.values()):
         raise _wrong(path, 'must be an object of sections: {"zone": {...}, "engine": {...}, ...}')
-    given = {f"{section}.{key}": value for section, part in content.items() for key, value in part.items()}
+    sections = ((section, part) for section, part in content.items() if section != SYSTEMS)
+    given = {f"{section}.{key}": value for section, part in sections for key, value in part.items()}
     for name, value in given.items():
         if name not in SETTINGS:
             raise _wrong(path, f"has an unknown key {name!r}; known are {', '.join(SETTINGS)}")
         if not isinstance(value, SETTINGS[name].kind) or isinstance(value, bool):
-            raise _wrong(path, f"{name} must be of type {_json_type(SETTINGS[name].kind)}")
+            raise _wrong(path, f"{name} must be of type {systems.json_type(SETTINGS[name].kind)}")
+        if SETTINGS[name].words and value not in SETTINGS[name].words:
+            raise _wrong(path, f"{name} must be {' or '.join(SETTINGS[name].words)}")
     missing = [name for name, setting in SETTINGS.items() if setting.default is None and name not in given]
     if missing:
         raise _wrong(path, f"lacks {', '.join(missing)}")
     return {name: given.get(name, setting.default) for name, setting in SETTINGS.items()}
-
-
-def _json_type(kind: Union[Type[Any], Tuple[Type[Any], ...]]) -> str:
-    if kind is str:
-        return "string"
-    return "integer" if kind is int else "number"
 
 
 def _wrong(path: str, what: str) -> JobError:

@@ -3,6 +3,7 @@
 A server takes every attribute of core.py for a rule that anyone may call, so only rules and hooks are exported.
 """
 
+from python_rules.composition import POLICIES as _POLICIES
 from python_rules.key_rules import RULES as _KEY_RULES
 from python_rules.peps import HOOKS as _HOOKS
 from python_rules.rules import RULES as _RULES
@@ -10,5 +11,6 @@ from python_rules.rules import RULES as _RULES
 globals().update(_RULES)
 globals().update(_KEY_RULES)
 globals().update(_HOOKS)
+globals().update(_POLICIES)
 
-__all__ = [*_RULES, *_KEY_RULES, *_HOOKS]
+__all__ = [*_RULES, *_KEY_RULES, *_HOOKS, *_POLICIES]

@@ -123,6 +123,18 @@ def hook(work: Callable[[Call, Dict[str, str], List[Any]], Optional[int]]) -> Ru
     return rule
 
 
+def quiet_hook(work: Callable[[Call, Dict[str, str], List[Any]], None]) -> Rule:
+    """A hook after the fact: whatever goes wrong in it is logged, and what the user did stands."""
+
+    def attempt(call: Call, facts: Dict[str, str], arguments: List[Any]) -> None:
+        try:
+            work(call, facts, arguments)
+        except Exception:  # an outermost loop: the user's action has succeeded, and ours is not to undo that
+            call.log("unexpected: " + traceback.format_exc())
+
+    return hook(attempt)
+
+
 def context(plugin_context: Any) -> Dict[str, str]:
     """The hook's context; ``map()`` is a plain dict on some servers and a wrapped map on others."""
     mapping = plugin_context.map()

@@ -10,6 +10,7 @@ LIST = "sluice_list"  # (filter, response)
 CANCEL = "sluice_cancel"  # (job id, response)
 RETRY = "sluice_retry"  # (job id, response)
 METHODS = "sluice_methods"  # (response)
+SYSTEMS = "sluice_systems"  # (options, response): the systems of staging; 'check=<name>': whether one works
 PLAN = "sluice_plan"  # (request, response): what a job would do and need; nothing is created
 PLAN_REQUEST = "sluice_plan_request"  # (operation, source, target, options, response)
 POLICY_SHOW = "sluice_policy_show"  # (path, response)
@@ -37,6 +38,9 @@ PLAIN_SIZE_ATTRIBUTE = "sluice::plain_size"
 PLAIN_SHA256_ATTRIBUTE = "sluice::plain_sha256"
 PLAIN_NAME_ATTRIBUTE = "sluice::plain_name"
 MADE_BY_ATTRIBUTE = "sluice::job"
+REPLICATING_ATTRIBUTE = "sluice::replicating"  # on a data object while the server replicates it for a job
+REPLICA = "sluice::replica"  # on what 'replicate' copied as a whole: the path of the copy
+REPLICA_OF = "sluice::replica_of"  # on a copy that 'replicate' made: the path of its parent
 
 # The application name of the engine's own connections; hooks leave alone what it writes.
 ENGINE_OPTION = "sluice-engine"

@@ -10,19 +10,20 @@ import json
 import time
 from typing import Any, Dict, List, Optional, Tuple
 
-from python_rules import engine_link, names
+from python_rules import config, engine_link, names, policy_rules
 from python_rules.dialect import (
     ADMIN_FLAG,
     SYS_NO_API_PRIV,
     Call,
     hook,
     keywords,
+    quiet_hook,
     quotable,
     rows,
 )
 from python_rules.jobs import beat
-from python_rules.jobs.errors import JobError, RequestError
-from python_rules.policy import arrival, guard, terms
+from python_rules.jobs.errors import JobError
+from python_rules.policy import arrival, guard
 from python_rules.policy.arrival import Policy
 from python_rules.rules import queue_delayed
 
@@ -35,16 +36,27 @@ _policies: Tuple[float, List[Policy]] = (0.0, [])
 
 def _reg_rule_exec_pre(call: Call, context: Dict[str, str], arguments: List[Any]) -> Optional[int]:
     """Refuse a delayed rule that a Python engine would run for somebody who may not run Python there."""
+    setting = _guard_setting
+    if setting("guard.delayed_rules") == "off":
+        return None
     submission = arguments[1]
     execution = json.loads(keywords(submission.condInput)["rule_execution_context"])
     allowed = guard.may_be_queued(
         str(submission.ruleName),
         execution.get("plugin_instance_name", ""),
-        engine_link.settings()["rules.native_instance"],
+        setting("rules.native_instance"),
         int(context["user_auth_info_auth_flag"]) >= ADMIN_FLAG,
         str(submission.exeFrequency or ""),
     )
     return None if allowed else SYS_NO_API_PRIV
+
+
+def _guard_setting(name: str) -> str:
+    """A setting; its default while sluice.json cannot be read: the guard stays as strict, and no stricter."""
+    try:
+        return str(engine_link.settings()[name])
+    except JobError:
+        return str(config.SETTINGS[name].default)
 
 
 def _exec_rule_expression_pre(call: Call, context: Dict[str, str], arguments: List[Any]) -> Optional[int]:
@@ -54,38 +66,45 @@ def _exec_rule_expression_pre(call: Call, context: Dict[str, str], arguments: Li
 
 def _resource_modified_post(call: Call, context: Dict[str, str], arguments: List[Any]) -> None:
     """Every finished write of every client ends here."""
-    _arrived(call, context.get("logical_path", ""), context.get("api_index", ""))
+    _seen(call, context.get("logical_path", ""), context.get("api_index", ""))
 
 
 def _data_obj_rename_post(call: Call, context: Dict[str, str], arguments: List[Any]) -> None:
     """What is moved into a policy's collection arrives there too; a collection with all that is in it."""
     end = arguments[0].destDataObjInp
     if int(end.oprType) == _RENAME_COLLECTION:
-        for path in _objects_below(call, str(end.objPath)):
-            _arrived(call, path)
+        for path in objects_below(call, str(end.objPath)):
+            _seen(call, path)
     else:
-        _arrived(call, str(end.objPath))
+        _seen(call, str(end.objPath))
 
 
 def _phy_path_reg_post(call: Call, context: Dict[str, str], arguments: List[Any]) -> None:
-    """So does one that is registered in place."""
-    _arrived(call, str(arguments[0].objPath))
+    """So does one that is registered in place, or a folder of them; one more replica is no new content."""
+    if "regRepl" in keywords(arguments[0].condInput):
+        return
+    path = str(arguments[0].objPath)
+    for found in [path] if is_object(call, path) else objects_below(call, path):
+        _seen(call, found)
 
 
 def _mod_avu_metadata_pre(call: Call, context: Dict[str, str], arguments: List[Any]) -> Optional[int]:
     """A policy that makes no sense is refused when somebody sets it."""
     told = dict(arguments[0])
-    operation, kind, path, attribute = (str(told.get(f"arg{number}", "")) for number in range(4))
+    operation, kind, path, attribute, value = (str(told.get(f"arg{number}", "")) for number in range(5))
+    if operation == "mod":
+        attribute, value = _new(told, "n:") or attribute, _new(told, "v:") or value
+    elif operation not in _SETS:
+        return None
     if attribute != names.POLICY_ATTRIBUTE or kind.lower() != "-c":
         return None
-    value = str(told.get("arg4", "")) if operation in _SETS else _new_value(told) if operation == "mod" else ""
-    return _checked_policy(call, path, value)
+    return checked_policy(call, path, value)
 
 
-def _new_value(told: Dict[str, Any]) -> str:
-    """The value that 'mod' brings: among the arguments after the old ones as 'v:...'."""
+def _new(told: Dict[str, Any], mark: str) -> str:
+    """What 'mod' brings: among the arguments after the old value, each with a mark of its own."""
     rest = [str(told.get(f"arg{number}", "")) for number in range(5, 10)]
-    return next((text[2:] for text in rest if text.startswith("v:")), "")
+    return next((text[len(mark) :] for text in rest if text.startswith(mark)), "")
 
 
 def _atomic_metadata_pre(call: Call, context: Dict[str, str], arguments: List[Any]) -> Optional[int]:
@@ -95,7 +114,7 @@ def _atomic_metadata_pre(call: Call, context: Dict[str, str], arguments: List[An
         return None
     for step in asked.get("operations", ()):
         if step.get("operation") == "add" and step.get("attribute") == names.POLICY_ATTRIBUTE:
-            answer = _checked_policy(call, str(asked.get("entity_name", "")), str(step.get("value", "")))
+            answer = checked_policy(call, str(asked.get("entity_name", "")), str(step.get("value", "")))
             if answer is not None:
                 return answer
     return None
@@ -111,20 +130,20 @@ def _json_of(buffer: Any) -> Dict[str, Any]:
     return asked if isinstance(asked, dict) else {}
 
 
-def _checked_policy(call: Call, collection: str, value: str) -> Optional[int]:
+def checked_policy(call: Call, collection: str, value: str) -> Optional[int]:
     """The code that refuses a policy, if it is wrong; the reason goes to the server's log, as a real server drops
     texts: sluice_policy_set tells it."""
     if not value:
         return None
     try:
-        terms.parse(value, collection)
-    except RequestError as error:
+        policy_rules.checked(call, value, collection)
+    except JobError as error:
         call.log(f"refused a policy for {collection}: {error.field}: {error.text}; {error.remedy}")
         return INPUT_ARG_NOT_WELL_FORMED
     return None
 
 
-def _objects_below(call: Call, collection: str) -> List[str]:
+def objects_below(call: Call, collection: str) -> List[str]:
     """The data objects of a collection that was moved; none where no policy is near."""
     if not quotable(collection) or arrival.nearest(collection, _known_policies(call)) is None:
         return []
@@ -132,7 +151,22 @@ def _objects_below(call: Call, collection: str) -> List[str]:
     return sorted({f"{folder}/{name}" for folder, name in rows(call, "COLL_NAME, DATA_NAME", below)})
 
 
-def _arrived(call: Call, path: str, api: str = "") -> None:
+def is_object(call: Call, path: str) -> bool:
+    """Whether there is a data object of this path that the caller may see."""
+    collection, _, name = path.rpartition("/")
+    if not quotable(path):
+        return True  # whoever works on it will see
+    return any(True for _ in rows(call, "DATA_ID", f"COLL_NAME = '{collection}' AND DATA_NAME = '{name}'"))
+
+
+def _seen(call: Call, path: str, api: str = "") -> None:
+    """What a hook saw arrive; a zone may leave that to event handlers."""
+    if engine_link.settings()["hooks.arrivals"] == "on":
+        arrived(call, path, api)
+
+
+def arrived(call: Call, path: str, api: str = "") -> None:
+    """Apply the policy of the collection that a data object arrived in; its failure is nobody's but ours."""
     try:
         _mark(call, path, api)
     except (JobError, RuntimeError) as error:  # RuntimeError: what the plugin raises for a failed callback
@@ -199,9 +233,9 @@ def _is_waiting(call: Call, text: str) -> bool:
 HOOKS = {
     "pep_database_reg_rule_exec_pre": hook(_reg_rule_exec_pre),
     "pep_api_exec_rule_expression_pre": hook(_exec_rule_expression_pre),
-    "pep_resource_modified_post": hook(_resource_modified_post),
-    "pep_api_data_obj_rename_post": hook(_data_obj_rename_post),
-    "pep_api_phy_path_reg_post": hook(_phy_path_reg_post),
+    "pep_resource_modified_post": quiet_hook(_resource_modified_post),
+    "pep_api_data_obj_rename_post": quiet_hook(_data_obj_rename_post),
+    "pep_api_phy_path_reg_post": quiet_hook(_phy_path_reg_post),
     "pep_api_mod_avu_metadata_pre": hook(_mod_avu_metadata_pre),
     "pep_api_atomic_apply_metadata_operations_pre": hook(_atomic_metadata_pre),
 }

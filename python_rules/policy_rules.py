@@ -11,6 +11,7 @@ from python_rules.jobs import options, paths
 from python_rules.jobs.errors import JobError, RequestError
 from python_rules.policy import arrival, terms
 from python_rules.policy.arrival import Policy
+from python_rules.policy.terms import Terms
 
 
 def known(call: Call) -> List[Policy]:
@@ -24,14 +25,16 @@ def _show(call: Call, path: str) -> Dict[str, Any]:
 
     REST: GET /api/v1/policies?path=...; command: sluice policy show.
     """
-    checked = paths.checked(path, "path")
+    place = paths.checked(path, "path")
     every = known(call)
-    above = sorted((one for one in every if paths.is_within(checked, one.collection)), key=lambda one: one.collection)
-    policy = arrival.nearest(checked, every)
+    above = sorted((one for one in every if paths.is_within(place, one.collection)), key=lambda one: one.collection)
+    policy = arrival.nearest(place, every)
+    asked = policy.terms() if policy else None
     return {
-        "path": checked,
+        "path": place,
+        "applies": asked is not None and asked.means(paths.split(place)[1]),  # to an object of this name; sizes aside
         "collection": policy.collection if policy else None,
-        "inherited": policy is not None and policy.collection != checked,
+        "inherited": policy is not None and policy.collection != place,
         "policy": _told(policy) if policy else None,
         "problem": _problem(policy) if policy else None,
         "overridden": [one.collection for one in above if one != policy],
@@ -43,19 +46,42 @@ def _set(call: Call, collection: str, policy: str) -> Dict[str, Any]:
 
     ``policy`` is JSON, or name=value;... as in rules/. REST: PUT /api/v1/policies; command: sluice policy set.
     """
-    checked = paths.checked(collection, "collection")
-    _require_collection(call, checked)
+    place = paths.checked(collection, "collection")
+    _require_collection(call, place)
     if policy.strip():
         value = policy if policy.lstrip().startswith("{") else json.dumps(options.parsed(policy))
-        asked = terms.parse(value, checked)
-        if asked.request.get("key"):
-            # refused now, not when the first object arrives
-            engine_link.ask("may_use_key", key=asked.request["key"], path=checked, user=call.caller.user)
-        _change(call, checked, "set", value)
+        checked(call, value, place)
+        _change(call, place, "set", value)
     else:
-        for value in (one.value for one in known(call) if one.collection == checked):
-            _change(call, checked, "rm", value)
-    return _show(call, checked)
+        for value in (one.value for one in known(call) if one.collection == place):
+            _change(call, place, "rm", value)
+    return _show(call, place)
+
+
+def checked(call: Call, value: str, collection: str) -> Terms:
+    """What a policy asks for; raises JobError if it makes no sense, or names what the zone or the caller lacks.
+
+    Refused is what can be known when it is set, not when the first object arrives.
+    """
+    asked = terms.parse(value, collection)
+    request = asked.request
+    replica = request.get("replica", "")
+    for field, path in (("target", request.get("target", "")), ("replica", replica)):
+        if path.startswith("/"):
+            _require(call, "ZONE_NAME", paths.zone_of(path), "zone_not_found", field)
+    if replica and not replica.startswith("/"):
+        _require(call, "RESC_NAME", replica, "resource_not_found", "replica")
+    if request.get("key"):
+        engine_link.ask("may_use_key", key=request["key"], path=collection, user=call.caller.user)
+    return asked
+
+
+def _require(call: Call, column: str, name: str, code: str, field: str) -> None:
+    if quotable(name) and any(found == name for (found,) in rows(call, column, f"{column} = '{name}'")):
+        return
+    what = "zone" if column == "ZONE_NAME" else "resource"
+    remedy = "iadmin lz lists the zones" if what == "zone" else "ilsresc lists the resources"
+    raise RequestError(code, f"{name} is no {what} that is known here", field=field, remedy=remedy)
 
 
 def _change(call: Call, collection: str, operation: str, value: str) -> None:

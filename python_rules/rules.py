@@ -24,7 +24,12 @@ def _submit(call: Call, request: str) -> Dict[str, Any]:
 def _request(call: Call, operation: str, source: str, target: str, chosen: str) -> Dict[str, Any]:
     """sluice_request(*operation, *source, *target, *options, *response): the same with short parameters."""
     values = {"operation": operation, "source": source, "target": target}
-    return _accept(call, model.from_json({**options.parsed(chosen), **values}))
+    return accept_request(call, {**options.parsed(chosen), **values})
+
+
+def accept_request(call: Call, values: Dict[str, Any]) -> Dict[str, Any]:
+    """Accept a job whose request is JSON values; raises JobError as sluice_submit tells it."""
+    return _accept(call, model.from_json(values))
 
 
 def _accept(call: Call, request: model.JobRequest) -> Dict[str, Any]:
@@ -147,12 +152,30 @@ def _resume(call: Call) -> Dict[str, Any]:
 def _selfcheck(call: Call) -> Dict[str, Any]:
     """sluice_selfcheck(*response): whether this installation can do its work, part by part. For administrators."""
     _administrators_only(call)
-    return {"server_python": sys.version.split()[0], **engine_link.ask("health")}
+    told = {"server_python": sys.version.split()[0]}
+    try:
+        return {**told, **engine_link.ask("health")}
+    except JobError as error:  # no engine, no parts
+        problem = f"{error.text}; {error.remedy}"
+        return {**told, "healthy": False, "parts": {"engine": {"problem": problem}}}
 
 
 def _administrators_only(call: Call) -> None:
     if not call.caller.is_admin:
         raise JobError("not_permitted", "only an administrator of the zone may do this", remedy="ask one")
+
+
+def _systems(call: Call, chosen: str) -> Dict[str, Any]:
+    """sluice_systems(*options, *response): the systems that the caller may stage from and to.
+
+    ``check=<name>``: whether that one works, in one line. REST: GET /api/v1/systems; command: sluice systems.
+    """
+    given = options.parsed(chosen)
+    unknown = sorted(set(given) - {"check"})
+    if unknown:
+        raise RequestError("unknown_field", f"unknown field {unknown[0]!a}", field=unknown[0], remedy="known is check")
+    check = str(given.get("check") or "")
+    return engine_link.ask("systems", user=call.caller.user, admin=call.caller.is_admin, check=check)
 
 
 def _methods(call: Call) -> Dict[str, Any]:
@@ -209,6 +232,7 @@ RULES = {
     names.CANCEL: named_rule(_cancel),
     names.RETRY: named_rule(_retry),
     names.METHODS: named_rule(_methods),
+    names.SYSTEMS: named_rule(_systems),
     names.PLAN: named_rule(_plan),
     names.PLAN_REQUEST: named_rule(_plan_file),
     names.PATROL_START: named_rule(_patrol_start),

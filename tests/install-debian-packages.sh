@@ -13,10 +13,17 @@ need bgzip tabix
 need lz4 lz4
 need age age
 need systemd-analyze systemd
+need ssh openssh-client
+[ -x /usr/sbin/sshd ] || wanted="$wanted openssh-server"
+[ -x /usr/sbin/nginx ] || wanted="$wanted nginx-light"
 if [ "${1:-}" = long ]; then
     [ -x /usr/lib/rabbitmq/bin/rabbitmq-server ] || wanted="$wanted rabbitmq-server"
     [ -n "$(ls /usr/lib/postgresql/*/bin/initdb 2>/dev/null)" ] || wanted="$wanted postgresql"
-    need npm npm # the OpenID provider of the tests comes from npm
+    need rsync rsync
+    need npm npm # the OpenID provider and the document store of the tests come from npm
+    need swift-proxy-server "swift-proxy swift-account swift-container swift-object"
+    need memcached memcached
+    need promtool prometheus
 fi
 [ -z "$wanted" ] && exit 0
 if [ "$(id -u)" -ne 0 ]; then

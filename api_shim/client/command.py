@@ -7,16 +7,18 @@ token in SLUICE_TOKEN does instead of both.
 from __future__ import annotations
 
 import itertools
+import json
 import os
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from importlib.metadata import EntryPoint, entry_points
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from rich.console import Console
 
+from api_shim.client import keys as key_commands
 from api_shim.client import show
 from api_shim.client.http import Job, SluiceClient, SluiceError
 from python_rules.jobs import methods as known
@@ -52,6 +54,8 @@ def _completing(words: object) -> object:
 
 
 JobId = Annotated[str, typer.Argument(metavar="JOB", help="the job's id")]
+ChainId = Annotated[str, typer.Argument(metavar="CHAIN", help="the chain's id")]
+ChainFile = Annotated[typer.FileText, typer.Argument(metavar="FILE", help="JSON; -: standard input")]
 Operation = Annotated[
     str, typer.Argument(help=", ".join(known.OPERATIONS), autocompletion=_completing(known.OPERATIONS))
 ]
@@ -64,6 +68,8 @@ Encryption = Annotated[str, typer.Option(help="how to encrypt", autocompletion=_
 Existing = Annotated[str, typer.Option(help="targets that exist: " + ", ".join(known.EXISTING))]
 Original = Annotated[str, typer.Option(help="the source afterwards: " + ", ".join(known.ORIGINAL))]
 Pack = Annotated[bool, typer.Option("--pack", help="a collection becomes one tar, or such an object a collection")]
+Replica = Annotated[str, typer.Option(help="a resource, or a collection elsewhere, for one more of each result")]
+NoSuffix = Annotated[bool, typer.Option("--no-suffix", help="encoded names carry no suffixes")]
 OnceKey = Annotated[str, typer.Option("--idempotency-key", help="the same key is the same job")]
 Watch = Annotated[bool, typer.Option("--watch/--no-watch", "-w", help="stay until the job has ended")]
 State = Annotated[str, typer.Option(help="only these states", autocompletion=_completing(states.STATES))]
@@ -96,12 +102,14 @@ def submit(
     existing: Existing = "",
     original: Original = "",
     pack: Pack = False,
+    replica: Replica = "",
+    no_suffix: NoSuffix = False,
     idempotency_key: OnceKey = "",
     watch: Watch = False,
 ) -> None:
     """Submit a job."""
     chosen = {"target": target, "key": key, "compression": compression, "level": level, "encryption": encryption}
-    chosen |= {"pack": pack or None}
+    chosen |= {"pack": pack or None, "replica": replica, "suffix": False if no_suffix else None}
     client = _options(context).client
     job = client.submit(
         operation, source, idempotency_key=idempotency_key, existing=existing, original=original, **chosen
@@ -119,9 +127,11 @@ def plan(
     compression: Compression = "",
     level: Level = None,
     existing: Existing = "",
+    replica: Replica = "",
 ) -> None:
     """Show what a job would do and need; nothing is created."""
     chosen = {"target": target, "key": key, "compression": compression, "level": level, "existing": existing}
+    chosen |= {"replica": replica}
     found = _options(context).client.plan(operation, source, **chosen)
     show.as_json(found) if _options(context).json else out.print_json(data=found)
 
@@ -169,10 +179,64 @@ def retry(context: typer.Context, job: JobId, watch: Watch = False) -> None:
 
 
 @app.command()
+def chain(context: typer.Context, file: ChainFile, idempotency_key: OnceKey = "", watch: Watch = False) -> None:
+    """Submit a chain of jobs: {"steps": [request or list of requests, ...]}; a step begins after the one before."""
+    client = _options(context).client
+    made = client.submit_chain(_steps(file), idempotency_key=idempotency_key)
+    if watch:
+        made = show.follow_chain(err, client.watch_chain(made["id"]))
+    _show_chain(context, made)
+    if watch:
+        raise typer.Exit(ENDED_WELL if made["state"] == states.SUCCEEDED else ENDED_BADLY)
+
+
+@app.command("chains")
+def list_chains(context: typer.Context) -> None:
+    """List your chains of the last days, the newest first."""
+    found = _options(context).client.chains()
+    show.as_json(found) if _options(context).json else out.print(show.chain_list(found))
+
+
+@app.command("show-chain")
+def show_chain(context: typer.Context, chain: ChainId) -> None:
+    """Show a chain with the state of each of its jobs."""
+    _show_chain(context, _options(context).client.chain(chain))
+
+
+@app.command("cancel-chain")
+def cancel_chain(context: typer.Context, chain: ChainId) -> None:
+    """Cancel the jobs of the present step and begin no further one."""
+    _show_chain(context, _options(context).client.cancel_chain(chain))
+
+
+@app.command()
 def methods(context: typer.Context) -> None:
     """Show the operations and methods that the zone knows."""
     found = _options(context).client.methods()
     show.as_json(found) if _options(context).json else out.print_json(data=found)
+
+
+@app.command()
+def systems(
+    context: typer.Context, name: Annotated[str, typer.Argument(help="check this one, instead of listing all")] = ""
+) -> None:
+    """Show the systems that you may stage from and to, or check whether one works."""
+    client = _options(context).client
+    found = client.check_system(name) if name else client.systems()
+    show.as_json(found) if _options(context).json else out.print_json(data=found)
+    if name and not found["works"]:
+        raise typer.Exit(1)
+
+
+# such commands have an argparse parser of their own, which also answers --help
+PASSED_ON = {"ignore_unknown_options": True, "allow_extra_args": True, "help_option_names": []}
+
+
+@app.command(context_settings=PASSED_ON)
+def keys(context: typer.Context) -> None:
+    """Show, grant, rotate, destroy keys and share what they seal; see: sluice keys --help."""
+    chosen = _options(context)
+    print(key_commands.run(context.args, lambda: chosen.client, chosen.json))
 
 
 def _plugged(found: EntryPoint) -> Callable[[typer.Context], None]:
@@ -184,10 +248,9 @@ def _plugged(found: EntryPoint) -> Callable[[typer.Context], None]:
 
 def _add_plugged() -> None:
     """Commands that other installed parts bring, such as the engine's ``open`` and ``seal``: loaded when used."""
-    passed_on = {"ignore_unknown_options": True, "allow_extra_args": True, "help_option_names": []}
     for found in entry_points(group="sluice.commands"):
         about = "files on this machine; see: sluice " + found.name + " --help"
-        app.command(found.name, help=about, context_settings=passed_on)(_plugged(found))
+        app.command(found.name, help=about, context_settings=PASSED_ON)(_plugged(found))
 
 
 _add_plugged()
@@ -209,6 +272,18 @@ def _options(context: typer.Context) -> _Options:
 
 def _show(context: typer.Context, job: Job) -> None:
     show.as_json(job) if _options(context).json else out.print(show.details(job))
+
+
+def _show_chain(context: typer.Context, chain: Job) -> None:
+    show.as_json(chain) if _options(context).json else out.print(show.chain_details(chain))
+
+
+def _steps(file: typer.FileText) -> Any:
+    try:
+        return json.load(file)["steps"]
+    except (ValueError, KeyError, TypeError):
+        remedy = 'write {"steps": [{"operation": ..., "source": ...}, ...]}'
+        raise SluiceError(400, "malformed_json", f"{file.name} is not a chain", None, remedy) from None
 
 
 def _follow(context: typer.Context, job_id: str) -> None:

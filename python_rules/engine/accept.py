@@ -10,16 +10,17 @@ from typing import Any
 from irods.session import iRODSSession
 
 from python_rules.config import Config
-from python_rules.engine import drain, identity, ledger, preflight, sessions
+from python_rules.engine import drain, identity, ledger, opening, preflight, sessions
 from python_rules.engine.keys.grants import SEAL
 from python_rules.engine.ledger import Entry, Ledger
+from python_rules.engine.staging import ends
 from python_rules.jobs import model, paths, states
-from python_rules.jobs.errors import RequestError
+from python_rules.jobs.errors import JobError, RequestError
 from python_rules.jobs.model import JobRequest
 from python_rules.jobs.record import Body
 
+_WRITING_SECONDS = 15.0  # after that whoever claimed the record's making is taken for dead
 # The namespace of ids made from idempotency keys: same user and key, same job.
-_WRITING_SECONDS = 5.0  # after that whoever claimed the record's making is taken for dead
 _IDS = uuid.UUID("6f0b7a0e-6c58-4d0c-9b0f-3c1f5b1c9a51")
 
 
@@ -31,7 +32,13 @@ def submit(config: Config, service: iRODSSession, request: dict[str, Any], user:
     entry = book.find(job_id) or _begun_elsewhere(book, wanted, job_id)
     if entry is None:
         # what a hook saw is there; each name of a thousand would be a query more
-        check(config, service, replace(wanted, objects=()) if door == "hook" else wanted, user, job_id)
+        meant = replace(wanted, objects=()) if door == "hook" else wanted
+        try:
+            check(config, service, meant, user, job_id)
+        except JobError:
+            if _may_come_again(wanted):
+                book.release(_claim_of(job_id))  # the next one need not wait for us
+            raise
         entry = book.create(Body(job_id, user, door, ledger.now(), wanted))
     elif entry.body.user != user or not _same(entry.body.request, wanted):
         raise RequestError(
@@ -44,13 +51,22 @@ def submit(config: Config, service: iRODSSession, request: dict[str, Any], user:
 
 
 def _begun_elsewhere(book: Ledger, wanted: JobRequest, job_id: str) -> Entry | None:
-    """The record that another submit with the same idempotency key is writing at this moment, if there is one."""
-    if not wanted.idempotency_key or book.claim(f"{job_id}.0"):
+    """The record that another submit with the same id or key is writing at this moment, if there is one."""
+    if not _may_come_again(wanted) or book.claim(_claim_of(job_id)):
         return None
     deadline = time.monotonic() + _WRITING_SECONDS
     while (entry := book.find(job_id)) is None and time.monotonic() < deadline:
         time.sleep(0.1)
     return entry
+
+
+def _may_come_again(wanted: JobRequest) -> bool:
+    """Whether another submit can mean the same job: a queue may deliver a request twice, and a caller repeat it."""
+    return bool(wanted.id or wanted.idempotency_key)
+
+
+def _claim_of(job_id: str) -> str:
+    return f"{job_id}.0"
 
 
 def check(config: Config, service: iRODSSession, request: JobRequest, user: str, job_id: str = "") -> None:
@@ -60,10 +76,16 @@ def check(config: Config, service: iRODSSession, request: JobRequest, user: str,
             raise RequestError(
                 "bad_path", f"{field} lies in the ledger of the jobs", field=field, remedy="name a path of your own"
             )
+    if any(request.ends):
+        who = identity.of(service, user)
+        for field in ("source", "target"):
+            ends.End.of(config, getattr(request, field), who, field)
     if request.key:
         may_use_key(config, service, request.key, request.target or request.source, user, job_id)
     with sessions.as_user(config, user) as user_session:
         preflight.check(request, user, user_session, service)
+        if opening.asked(request):
+            opening.check(identity.keys_for(config, service, user, job_id), user_session, request)
 
 
 def may_use_key(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from python_rules import names
@@ -70,6 +70,13 @@ def prepare_target(zone: Zone, request: JobRequest, listing: Listing) -> None:
         zone.require_collection(split(request.target)[0])
 
 
+def target_looked_at(zone: Zone, request: JobRequest, listing: Listing) -> Listing:
+    """The listing with what is at its target by now, if that is a collection of its own."""
+    if not (listing.is_collection and request.target.startswith("/") and len(listing.objects) > 1):
+        return listing
+    return replace(listing, looked_below=request.target, there=zone.paths_below(request.target))
+
+
 def convert_object(
     zone: Zone,
     request: JobRequest,
@@ -87,6 +94,18 @@ def convert_object(
     except JobError as error:
         error.object_path = error.object_path or source.path
         raise
+
+
+@dataclass(frozen=True)
+class Made:
+    """A result under its hidden name, with all that belongs to it."""
+
+    hidden: str
+    target: str
+    source: SourceObject
+    change: Change
+    after: Encoding
+    passed: Passed
 
 
 class Look:
@@ -133,6 +152,13 @@ class Conversion:
 
     def run(self) -> Converted:
         """All of it; what is there already is left as it is."""
+        begun = self.begin()
+        done = self._finished(begun) if isinstance(begun, Made) else begun
+        self.dispose_of_original(done)
+        return done
+
+    def begin(self) -> Made | Converted:
+        """Write the result beside its target, or tell that there is nothing to do."""
         avus = self._zone.attributes(self._source)
         change = encoding.plan(self._request, split(self._source.path)[1], avus, Look(self._zone, self._source))
         target = self._target(change)
@@ -141,9 +167,7 @@ class Conversion:
         done = self._done_before(target, change)
         if done is None:
             codec, key = self._codec(change, target)
-            done = self._made(target, change, codec, key, avus)
-        if not done.skipped:
-            self._dispose_of_original()
+            return self._written(target, change, codec, key, avus)
         return done
 
     def _target(self, change: Change) -> str:
@@ -161,7 +185,7 @@ class Conversion:
 
     def _done_before(self, target: str, change: Change) -> Converted | None:
         """The answer, if this object needs no pass; raises JobError ``target_exists``."""
-        existing = self._existing(target)
+        existing = None if self._listing.is_free(target) else self._existing(target)
         if existing is None:
             return None
         if self._is_ours(existing):
@@ -187,7 +211,7 @@ class Conversion:
         """Whether an earlier attempt of this job published it."""
         told = {attribute: value for attribute, value, _ in existing.avus}
         made = (told.get(names.MADE_BY_ATTRIBUTE), told.get(SOURCE_ATTRIBUTE))
-        return made == (self._zone.job_id, str(self._source.data_id))
+        return made == (self._zone.made_by, str(self._source.data_id))
 
     def _codec(self, change: Change, target: str) -> tuple[Codec, str]:
         """The chain of the change's methods, and the key that an object made by it names."""
@@ -207,20 +231,42 @@ class Conversion:
         return (ENCRYPTIONS[method].opener if decodes else ENCRYPTIONS[method].sealer)(workers, key)
 
     def _made(self, target: str, change: Change, codec: Codec, key: str, avus: list[Avu]) -> Converted:
+        return self._finished(self._written(target, change, codec, key, avus))
+
+    def _written(self, target: str, change: Change, codec: Codec, key: str, avus: list[Avu]) -> Made:
+        """The one pass, and all that belongs to the result but its name."""
         hidden = self._zone.hidden(target, self._source)
         try:
             passed = self._passed(hidden, change, codec)
-            after = _measured(change, passed, key)
-            self._zone.verify(hidden, passed)
-            self._zone.check_unchanged(self._source)
+            after = measured(change, passed, key)
             self._zone.dress(hidden, [*_kept(avus), *after.avus(), *self._origin(target)], self._source)
-            self._watch.check()
-            self._watch.publishing()
-            self._zone.publish(hidden, target, self._request.existing == "replace")
         except BaseException:
             self._zone.discard(hidden)
             raise
-        return converted(self._source.path, target, change, after, passed)
+        return Made(hidden, target, self._source, change, after, passed)
+
+    def _finished(self, made: Made) -> Converted:
+        """Verify what was written, and give it its name."""
+        try:
+            self._zone.verify(made.hidden, made.passed)
+            self._zone.check_unchanged(self._source)
+            self._watch.check()
+            self._watch.publishing()
+            return self.publish(made)
+        except BaseException:
+            self._zone.discard(made.hidden)
+            raise
+
+    def publish(self, made: Made) -> Converted:
+        """Give a verified result its name; whoever calls removes it if that fails."""
+        try:
+            self._zone.publish(made.hidden, made.target, self._request.existing == "replace")
+        except JobError as error:
+            if error.code != "target_exists" or self._request.existing != "skip":
+                raise
+            self._zone.discard(made.hidden)  # somebody was faster
+            return Converted(self._source.path, made.target, skipped=True)
+        return converted(self._source.path, made.target, made.change, made.after, made.passed)
 
     def _passed(self, hidden: str, change: Change, codec: Codec) -> Passed:
         """The one pass; what comes out of a decoder must be what went in once, as far as that is known."""
@@ -228,7 +274,7 @@ class Conversion:
         reader = self._zone.reader(self._source.path)
         with closing(reader.close):
             writer = self._zone.writer(hidden)
-            with closing(writer.close):
+            with closing(writer.close, writer.abandon):
                 passed = pipeline.run(
                     reader, codec, writer, size=self._source.size, limit=expected.plain_size, watch=self._watch
                 )
@@ -241,29 +287,30 @@ class Conversion:
     def _origin(self, target: str) -> list[Avu]:
         """What recognises the object as this job's; the unit tells ``Zone.clean`` the final name."""
         return [
-            (names.MADE_BY_ATTRIBUTE, self._zone.job_id, split(target)[1]),
+            (names.MADE_BY_ATTRIBUTE, self._zone.made_by, split(target)[1]),
             (SOURCE_ATTRIBUTE, str(self._source.data_id), ""),
         ]
 
-    def _dispose_of_original(self) -> None:
-        if self._request.original != "keep":
+    def dispose_of_original(self, done: Converted) -> None:
+        """Remove the source, or move it to the trash, if that was asked for and there is a result."""
+        if self._request.original != "keep" and not done.skipped:
             self._zone.check_unchanged(self._source)  # what somebody wrote meanwhile is not what the result holds
             self._zone.remove(self._source.path, trash=self._request.original == "trash")
 
 
 @contextmanager
-def closing(close: Callable[[], None]) -> Iterator[None]:
-    """Close a stream after the block; if the block fails, that is the error to tell."""
+def closing(close: Callable[[], None], abandon: Callable[[], None] | None = None) -> Iterator[None]:
+    """Close a stream after the block, or ``abandon`` it if the block fails; then that is the error to tell."""
     try:
         yield
     except BaseException:
         with suppress(JobError):
-            close()
+            (abandon or close)()
         raise
     close()
 
 
-def _measured(change: Change, passed: Passed, key: str) -> Encoding:
+def measured(change: Change, passed: Passed, key: str) -> Encoding:
     """The result's encoding, with what the pass found out about plain data that nobody had described before."""
     after = change.after
     size, sha256 = after.plain_size, after.plain_sha256

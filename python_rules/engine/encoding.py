@@ -140,7 +140,8 @@ def _encoded(request: JobRequest, name: str, before: Encoding, look: Look) -> Ch
     after = replace(before, methods=before.methods + chosen, plain_name=plain_name if chosen else before.plain_name)
     if any(method in ENCRYPTIONS and not ENCRYPTIONS[method].authenticated for method in chosen):
         why = "; ".join(filter(None, (why, f"warning: {request.encryption} is not authenticated")))
-    return Change(before, after, chosen, False, name + Encoding(chosen).suffix, why)
+    ending = Encoding(chosen).suffix if request.suffix else ""
+    return Change(before, after, chosen, False, name + ending, why)
 
 
 def _compression(request: JobRequest, look: Look) -> tuple[str, str]:

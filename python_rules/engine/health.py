@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import platform
+import sys
 import time
 from collections.abc import Callable
 from importlib import metadata
@@ -12,13 +13,15 @@ from typing import Any
 from irods.session import iRODSSession
 
 from python_rules.config import Config
-from python_rules.engine import delayed, space
-from python_rules.engine.keys import Keyring
+from python_rules.engine import anchoring, delayed, space
+from python_rules.engine.keys import Keyring, Log
 from python_rules.engine.ledger import Ledger
 from python_rules.jobs import beat, states
 from python_rules.jobs.errors import JobError
 from python_rules.policy import guard
 
+_OLDEST_SERVER = (4, 3)
+_PROBE = b"self-check"  # what the provider is asked to wrap and unwrap is bound to this
 _LIBRARIES = ("sluice", "python-irodsclient", "cryptography", "zstandard", "isal")
 
 
@@ -38,7 +41,18 @@ def _checked(check: Callable[[Config, iRODSSession], dict[str, Any]], *given: An
 def _versions(config: Config, service: iRODSSession) -> dict[str, Any]:
     found = {name: metadata.version(name) for name in _LIBRARIES}
     server = ".".join(map(str, service.server_version))
-    return {"python": platform.python_version(), "irods": server, "interpreter": config["engine.python"], **found}
+    python = {"python": platform.python_version(), "interpreter": config["engine.python"], "environment": sys.prefix}
+    told = {**python, "irods": server, **found}
+    if service.server_version < _OLDEST_SERVER:
+        return {**told, "problem": f"iRODS {server} is older than {'.'.join(map(str, _OLDEST_SERVER))}"}
+    return told
+
+
+def _guard(config: Config, service: iRODSSession) -> dict[str, Any]:
+    told = {name: config[f"{section}.{name}"] for section, name in (("guard", "delayed_rules"), ("hooks", "arrivals"))}
+    if told["delayed_rules"] == "off":
+        return {**told, "problem": "any user may run Python as the service account: guard.delayed_rules is off"}
+    return told
 
 
 def _ledger(config: Config, service: iRODSSession) -> dict[str, Any]:
@@ -62,7 +76,17 @@ def _patrol(config: Config, service: iRODSSession) -> dict[str, Any]:
 
 def _keyring(config: Config, service: iRODSSession) -> dict[str, Any]:
     keyring = Keyring.of(config)
-    return {"keys": len(keyring.list()), "file": keyring.path}
+    told = {"keys": len(keyring.list()), "file": keyring.path, "provider": keyring.provider.name}
+    probe = os.urandom(32)
+    if keyring.provider.unwrap(keyring.provider.wrap(probe, _PROBE), _PROBE) != probe:
+        return {**told, "problem": "the provider does not give back what it wrapped"}
+    return told
+
+
+def _audit(config: Config, service: iRODSSession) -> dict[str, Any]:
+    log = Log.of(config)
+    mark = anchoring.check(config, Ledger(service, config.ledger))
+    return {"file": log.path, "entries": log.head().number, "in_the_catalogue": mark.head.number if mark else None}
 
 
 def _resources(config: Config, service: iRODSSession) -> dict[str, Any]:
@@ -85,6 +109,8 @@ CHECKS: dict[str, Callable[[Config, iRODSSession], dict[str, Any]]] = {
     "ledger": _ledger,
     "patrol": _patrol,
     "keyring": _keyring,
+    "audit": _audit,
     "resources": _resources,
     "files": _files,
+    "guard": _guard,
 }

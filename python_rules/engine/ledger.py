@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import time
+from calendar import timegm
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
@@ -23,7 +24,7 @@ from irods.meta import AVUOperation, iRODSMeta
 from irods.models import Collection, CollectionMeta, DataObject, DataObjectMeta
 from irods.session import iRODSSession
 
-from python_rules.engine.transfer import healing
+from python_rules.engine.transfer import healing, queries
 from python_rules.jobs import beat, record, states
 from python_rules.jobs.errors import JobError
 from python_rules.jobs.record import Avu, Body, Status
@@ -46,6 +47,11 @@ class Entry:
     def public(self) -> dict[str, Any]:
         return record.public(self.body, self.status)
 
+    @property
+    def results_path(self) -> str:
+        """The data object beside the record to which results are appended."""
+        return self.path.removesuffix(".json") + ".results.jsonl"
+
     def values_of(self, attribute: str) -> list[Avu]:
         return [avu for avu in self.avus if avu[0] == attribute]
 
@@ -66,7 +72,7 @@ class Ledger:
         """The job with this id, whoever owns it."""
         found = self._session.query(Collection.name).filter(
             Criterion("=", DataObject.name, f"{job_id}.json"),
-            Like(Collection.name, f"{self.collection}/jobs/%"),
+            Like(Collection.name, f"{self.collection}/%"),
         )
         row = next(iter(found), None)
         return None if row is None else self.read(f"{row[Collection.name]}/{job_id}.json")
@@ -92,6 +98,18 @@ class Ledger:
                 time.sleep(_PAUSE)
         raise JobError("zone_error", f"{path} cannot be read: it is being written", object_path=path)
 
+    def avus_of(self, paths: list[str]) -> dict[str, list[Avu]]:
+        """The AVUs of several records of one collection, by path; Sluice made their names."""
+        collection, names = paths[0].rpartition("/")[0], [path.rpartition("/")[2] for path in paths]
+        columns = (DataObjectMeta.name, DataObjectMeta.value, DataObjectMeta.units)
+        wanted = self._session.query(DataObject.name, *columns)
+        wanted = wanted.filter(Criterion("=", Collection.name, collection), In(DataObject.name, names))
+        found: dict[str, list[Avu]] = {path: [] for path in paths}
+        for row in queries.rows(self._session, wanted):
+            avu = (row[columns[0]], row[columns[1]], row[columns[2]] or "")
+            found[f"{collection}/{row[DataObject.name]}"].append(avu)
+        return found
+
     def avus(self, path: str) -> list[Avu]:
         """The AVUs of a record."""
         collection, _, name = path.rpartition("/")
@@ -102,11 +120,16 @@ class Ledger:
 
     def create(self, body: Body, first: Iterable[Avu] = ()) -> Entry:
         """Write a new job's record: the body first, then all its AVUs at once, state ``queued`` among them."""
-        self._make_collection(body.user)
-        path = record.body_path(self.collection, body.user, body.id)
+        return self.begin(self.write(body), first)
+
+    def write(self, body: Body) -> Entry:
+        """Write a record's body alone: without a state it is no job yet."""
+        place = record.shard_path if body.parent else record.body_path
+        path = place(self.collection, body.user, body.id)
+        self._make_collection(path.rpartition("/")[0], body.user)
         with self._session.data_objects.open(path, "w", **{kw.REG_CHKSUM_KW: ""}) as stream:
             stream.write(body.to_json().encode())
-        return self.begin(Entry(path, body, []), first)
+        return Entry(path, body, [])
 
     def begin(self, entry: Entry, first: Iterable[Avu] = ()) -> Entry:
         """Give a new job its first state."""
@@ -148,21 +171,19 @@ class Ledger:
         text = "".join(line + "\n" for line in lines)
         if not text:
             return
-        path = record.results_path(self.collection, entry.body.user, entry.body.id)
-        with self._session.data_objects.open(path, "a", **{kw.REG_CHKSUM_KW: ""}) as stream:
+        with self._session.data_objects.open(entry.results_path, "a", **{kw.REG_CHKSUM_KW: ""}) as stream:
             stream.write(text.encode())
 
     def results(self, entry: Entry) -> list[str]:
         """The lines appended so far."""
-        path = record.results_path(self.collection, entry.body.user, entry.body.id)
-        if not self._session.data_objects.exists(path):
+        if not self._session.data_objects.exists(entry.results_path):
             return []
-        with self._session.data_objects.open(path, "r") as stream:
+        with self._session.data_objects.open(entry.results_path, "r") as stream:
             return stream.read().decode().splitlines()
 
     def mend_results(self, entry: Entry) -> set[str]:
         """Make the results writable again where a killed agent left them locked; the sources that succeeded."""
-        path = record.results_path(self.collection, entry.body.user, entry.body.id)
+        path = entry.results_path
         broken = healing.heal(self._session, path)
         whole = [line for line in self.results(entry) if _is_json(line)]
         if broken:
@@ -221,7 +242,7 @@ class Ledger:
     def in_states(self, wanted: Iterable[str]) -> list[tuple[str, str]]:
         """Path and state of every record in one of these states."""
         found = self._session.query(Collection.name, DataObject.name, DataObjectMeta.value).filter(
-            Like(Collection.name, f"{self.collection}/jobs/%"),
+            Like(Collection.name, f"{self.collection}/%"),
             Criterion("=", DataObjectMeta.name, record.STATE),
             In(DataObjectMeta.value, sorted(wanted)),
         )
@@ -229,7 +250,7 @@ class Ledger:
 
     def remove(self, entry: Entry) -> None:
         """Remove a job's record and its results."""
-        for path in (record.results_path(self.collection, entry.body.user, entry.body.id), entry.path):
+        for path in (entry.results_path, entry.path):
             if self._session.data_objects.exists(path):
                 self._session.data_objects.unlink(path, force=True)
 
@@ -237,7 +258,7 @@ class Ledger:
         """The ledger collection and that of the jobs, readable by everybody (what is in them is not)."""
         from irods.access import iRODSAccess
 
-        for above in (self.collection, f"{self.collection}/jobs"):
+        for above in (self.collection, f"{self.collection}/jobs", f"{self.collection}/shards"):
             if not self._session.collections.exists(above):
                 self._create_collection(above)
                 self._session.acls.set(iRODSAccess("read", above, "public", self._session.zone))
@@ -248,9 +269,8 @@ class Ledger:
         if operations:
             self._session.metadata.apply_atomic_operations(DataObject, path, *operations)
 
-    def _make_collection(self, user: str) -> None:
-        """The user's collection below the ledger: readable by the user alone, and what is made in it as well."""
-        path = record.collection(self.collection, user)
+    def _make_collection(self, path: str, user: str) -> None:
+        """A user's collection below the ledger: readable by the user alone, and what is made in it as well."""
         if self._session.collections.exists(path):
             return
         from irods.access import iRODSAccess
@@ -258,7 +278,8 @@ class Ledger:
         self.make_root()
         self._create_collection(path)
         name, _, zone = user.partition("#")
-        self._session.acls.set(iRODSAccess("read", path, name, zone))
+        if (name, zone) != (self._session.username, self._session.zone):  # its own right to write is not to be lowered
+            self._session.acls.set(iRODSAccess("read", path, name, zone))
         self._session.acls.set(iRODSAccess("inherit", path))
 
     def _create_collection(self, path: str) -> None:
@@ -271,6 +292,11 @@ class Ledger:
 def now() -> str:
     """The present time, UTC, to the second."""
     return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
+
+
+def seconds_since(told: str) -> float:
+    """Seconds since a time as ``now`` tells it, as far as clocks can be believed."""
+    return abs(time.time() - timegm(time.strptime(told, "%Y-%m-%dT%H:%M:%SZ")))
 
 
 def _is_json(line: str) -> bool:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Iterable
+from dataclasses import replace
 
 from irods.column import Criterion
 from irods.models import Collection, DataObject, DataObjectMeta
@@ -12,8 +14,9 @@ from python_rules.config import Config
 from python_rules.engine import sessions
 from python_rules.engine.ledger import Entry, Ledger
 from python_rules.engine.packed import as_one
-from python_rules.engine.transfer import healing, queries, trees
-from python_rules.engine.transfer.zone import Listing, Zone
+from python_rules.engine.transfer import healing, mending, queries, trees
+from python_rules.engine.transfer.zone import Listing, SourceObject, Zone
+from python_rules.jobs import methods
 from python_rules.jobs.errors import JobError
 from python_rules.jobs.model import JobRequest
 from python_rules.jobs.paths import HIDDEN_PREFIX, is_hidden, split
@@ -24,6 +27,7 @@ def undo(config: Config, entry: Entry) -> set[str]:
     """Undo what earlier attempts left half-made; the sources that their results tell of as done."""
     with sessions.as_service(config) as service, sessions.as_user(config, entry.body.user) as user:
         clean(service, user, entry.body.id)
+        mending.mend(service, entry.body.id)
         return Ledger(service, config.ledger).mend_results(entry)
 
 
@@ -51,13 +55,47 @@ def job_of(path: str) -> str:
 
 
 def listing(zone: Zone, session: iRODSSession, request: JobRequest, first: bool) -> Listing:
-    """The objects of the request; none where an earlier attempt published the only one and removed the original."""
+    """The objects of the request; none where an earlier attempt published the only one and removed the original, or
+    deleted it."""
     try:
-        return as_one(zone, request, zone.list(request.source, only=request.objects))
+        found = zone.list(request.source, only=request.objects)
+        return as_one(zone, request, found if first else _without_results(session, zone.made_by, request, found))
     except JobError as error:
-        if first or error.code != "source_not_found" or not _published(session, zone.job_id):
+        if first or error.code != "source_not_found":
+            raise
+        if request.operation != methods.DELETE and not _published(session, zone.made_by):
             raise
         return Listing(request.source, False, ())
+
+
+def _without_results(session: iRODSSession, job_id: str, request: JobRequest, found: Listing) -> Listing:
+    """The listing without what earlier attempts made beside their sources, which is no source though it lies among
+    them, and without the names of sources that they took away once their results were there."""
+    if not found.is_collection or methods.REKEY in request.steps:
+        return found
+    made = _published(session, job_id)
+    root = request.target or found.source
+    names = sorted(path[len(root) + 1 :] for path in made if path.startswith(root + "/"))
+    paths = set(made)
+    left = (one for one in found.objects if one.path not in paths and not (one.is_gone and _is_made(one, names)))
+    return replace(found, objects=tuple(left))
+
+
+def _is_made(source: SourceObject, names: list[str]) -> bool:
+    """Whether a result is among these (sorted) that has the source's name, longer or shorter by a suffix."""
+    longer = source.relative + "."
+    if _following(names, longer).startswith(longer):
+        return True
+    folder, last = split(source.relative)
+    parts = last.split(".")
+    shorter = (f"{folder}/{'.'.join(parts[:end])}".lstrip("/") for end in range(1, len(parts)))
+    return any(_following(names, name) == name for name in shorter)
+
+
+def _following(names: list[str], name: str) -> str:
+    """The first of the sorted names that is not before ``name``; '' if there is none."""
+    at = bisect_left(names, name)
+    return names[at] if at < len(names) else ""
 
 
 def _published(session: iRODSSession, job_id: str) -> list[str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from python_rules.jobs.record import Progress
@@ -45,6 +45,13 @@ class Meter:
     def object_failed(self) -> None:
         with self._lock:
             self._progress.objects_failed += 1
+
+    def is_at(self, parts: Iterable[Progress]) -> None:
+        """The sums of what the parts of a job tell."""
+        told = list(parts)
+        with self._lock:
+            for name in ("bytes_done", "bytes_written", "objects_done", "objects_failed"):
+                setattr(self._progress, name, sum(getattr(part, name) for part in told))
 
     def beat(self) -> None:
         """A heartbeat is being written now."""

@@ -43,14 +43,14 @@ def work_on(
     watch: Watch = UNWATCHED,
 ) -> Converted:
     """Do any operation on one source, packing and unpacking among them; raises JobError with ``object_path``."""
-    if not request.pack:
-        return rekey.work_on(zone, request, listing, source, tools, watch)
-    kind = _Packing if isinstance(source, SourceCollection) else _Unpacking
+    kind: type[Conversion] = rekey.kind_of(request)
+    if request.pack:
+        kind, zone = _Packing if isinstance(source, SourceCollection) else _Unpacking, TreeZone.of(zone)
     try:
         watch.check()
         if source.trouble:
             raise source.trouble
-        return kind(TreeZone.of(zone), request, listing, source, tools, watch).run()
+        return kind(zone, request, listing, source, tools, watch).run()
     except JobError as error:
         error.object_path = error.object_path or source.path
         raise
@@ -76,8 +76,7 @@ class _Packing(Conversion):
         if done is None:
             codec, key = self._codec(change, target)
             done = self._made(target, change, codec, key, self._zone.attributes(self._source))
-        if not done.skipped:
-            self._dispose_of_original()
+        self.dispose_of_original(done)
         return done
 
     def _passed(self, hidden: str, change: Change, codec: Codec) -> Passed:
@@ -86,7 +85,7 @@ class _Packing(Conversion):
         reader = Packing(members, contents.open)
         with closing(contents.close), closing(reader.close):
             writer = self._zone.writer(hidden)
-            with closing(writer.close):
+            with closing(writer.close, writer.abandon):
                 return pipeline.run(reader, codec, writer, watch=self._watch)
 
 
@@ -104,8 +103,7 @@ class _Unpacking(Conversion):
         if done is None:
             codec, _ = self._codec(change, target)
             done = self._unpacked(target, change, codec)
-        if not done.skipped:
-            self._dispose_of_original()
+        self.dispose_of_original(done)
         return done
 
     def _change(self, avus: list[Avu]) -> Change:

@@ -8,8 +8,9 @@ from typing import Any
 from irods.session import iRODSSession
 
 from python_rules.config import Config
-from python_rules.engine import accept, sessions, space
+from python_rules.engine import accept, identity, opening, operations, preflight, sessions, space
 from python_rules.engine.codec.table import shrinkage
+from python_rules.engine.staging import stage
 from python_rules.engine.transfer import queries
 from python_rules.engine.transfer.listing import Listing, SourceObject
 from python_rules.engine.transfer.zone import Zone
@@ -30,15 +31,18 @@ def of(config: Config, service: iRODSSession, request: dict[str, Any], user: str
     with sessions.as_user(config, user) as session:
         zone = Zone(session, "")
         try:
-            listing = zone.list(wanted.source, only=wanted.objects)
+            if any(wanted.ends):
+                listing = stage.looked_at(config, identity.of(service, user), zone, wanted)
+            else:
+                listing = zone.list(wanted.source, only=wanted.objects)
         except JobError as error:
             listing = Listing(wanted.source, True, ())
             refused = refused or [error.public()]
         ratio = _ratio(zone, wanted, listing)
-        unusable = [found.trouble.public() for found in listing.objects if found.trouble]
+        unusable = [*_unusable(service, wanted, listing, user), *_unopened(config, service, session, wanted, user)]
         taken = _taken(session, wanted, listing)
     expected = None if ratio is None else round(listing.size * ratio)
-    room = space.resources(service)
+    room = [one for one in space.resources(service) if wanted.replica in ("", one["name"])] or space.resources(service)
     return {
         **plan,
         "objects": len(listing.objects),
@@ -55,6 +59,26 @@ def of(config: Config, service: iRODSSession, request: dict[str, Any], user: str
     }
 
 
+def _unusable(service: iRODSSession, wanted: JobRequest, listing: Listing, user: str) -> list[dict[str, Any]]:
+    """Why objects would fail, as far as that is known before."""
+    if wanted.operation != methods.DELETE:
+        return [found.trouble.public() for found in listing.objects if found.trouble]
+    own = preflight.deletable(service, wanted.source, user)
+    remedy = "ask its owner: deleting needs 'own' or 'delete_object'"
+    others = [found.path for found in listing.objects if found.path not in own]
+    return [JobError("not_permitted", f"{user} may not delete {path}", remedy=remedy).public() for path in others]
+
+
+def _unopened(
+    config: Config, service: iRODSSession, session: iRODSSession, wanted: JobRequest, user: str
+) -> list[dict[str, Any]]:
+    """Why what is sealed would not be opened: for each key and collection, or for the object, one error."""
+    if not opening.asked(wanted):
+        return []
+    found = opening.refused(identity.keys_for(config, service, user, ""), session, wanted)
+    return [error.public() for error in found.values() if error]
+
+
 def _refused(config: Config, service: iRODSSession, wanted: JobRequest, user: str) -> list[dict[str, Any]]:
     try:
         accept.check(config, service, wanted, user)
@@ -64,8 +88,12 @@ def _refused(config: Config, service: iRODSSession, wanted: JobRequest, user: st
 
 
 def _ratio(zone: Zone, wanted: JobRequest, listing: Listing) -> float | None:
-    """Encoded size by plain size, by sampling; None where the data decide it (decoding)."""
-    if not methods.OPERATIONS[wanted.operation].encodes:
+    """Bytes that will be written for each that is read, by sampling; None where the data decide it (decoding)."""
+    if wanted.operation in (methods.DUPLICATE, methods.REPLICATE):
+        return 1.0
+    if methods.OPERATIONS[wanted.operation].only_looks or wanted.operation == methods.DELETE:
+        return 0.0
+    if wanted.operation in operations.WORK or not methods.OPERATIONS[wanted.operation].encodes:
         return None
     if methods.COMPRESS not in wanted.steps:
         return 1.0
@@ -90,15 +118,16 @@ def _sample(zone: Zone, source: SourceObject) -> bytes:
 
 
 def _taken(session: iRODSSession, wanted: JobRequest, listing: Listing) -> list[str]:
-    """Targets that exist already, where names can be foretold: what an encoding operation makes."""
-    if not methods.OPERATIONS[wanted.operation].encodes or not listing.objects:
+    """Targets that exist already, where names can be foretold: of what is encoded or copied."""
+    foretold = methods.OPERATIONS[wanted.operation].encodes or wanted.operation == methods.DUPLICATE
+    if not foretold or not listing.objects:
         return []
     if wanted.pack or (not listing.is_collection and wanted.target):
-        made = wanted.target or wanted.source + wanted.suffix()
+        made = wanted.target or wanted.source + wanted.ending()
         return [made] if queries.replicas(session, made) else []
     place = wanted.target or (wanted.source if listing.is_collection else wanted.source.rpartition("/")[0])
     there = {found.path for found in queries.replicas_below(session, place)}
-    names = (f"{place}/{found.relative}{wanted.suffix()}" for found in listing.objects)
+    names = (f"{place}/{found.relative}{wanted.ending()}" for found in listing.objects)
     return sorted(name for name in names if name in there)
 
 

@@ -25,9 +25,12 @@ from python_rules.engine import (
     patrol,
     plan,
     sessions,
+    shards,
     sharing,
 )
 from python_rules.engine.ledger import Entry, Ledger
+from python_rules.engine.staging import cleaning
+from python_rules.engine.systems import listing
 from python_rules.engine.transfer.errors import meaning
 from python_rules.jobs import beat, record, states
 from python_rules.jobs.errors import JobError
@@ -77,6 +80,8 @@ def cancel(config: Config, service: iRODSSession, id: str, user: str, admin: boo
         book.replace(entry, [(record.CANCEL_REQUESTED, ledger.now(), user)])
     else:
         book.transition(entry, states.CANCELLED, user)
+        cleaning.clean(config, entry.body)
+    shards.cancel(book, entry, user)
     return entry.public()
 
 
@@ -86,6 +91,7 @@ def retry(config: Config, service: iRODSSession, id: str, user: str, admin: bool
     entry = _own(book, id, user, admin)
     cleared = [(name, "", "") for name in (record.ERROR, record.CANCEL_REQUESTED, record.WAITING)]
     book.transition(entry, states.QUEUED, user, cleared)
+    shards.retry(config, book, entry, user)
     return entry.public()
 
 
@@ -162,4 +168,5 @@ ACTIONS: dict[str, Callable[..., dict[str, Any]]] = {
     "health": health.of,
     "keys": key_actions.answer,
     "share": sharing.answer,
+    "systems": listing.answer,
 }

@@ -13,17 +13,18 @@ from typing import Any, TypeVar
 from irods.exception import NetworkException, iRODSException
 
 from python_rules.config import Config
-from python_rules.engine import identity, lease, leftovers, sessions
+from python_rules.engine import identity, lease, leftovers, operations, sessions, shards
 from python_rules.engine.again import try_again
-from python_rules.engine.convert import Converted, Tools, Watch, prepare_target
+from python_rules.engine.convert import Converted, Tools, Watch, target_looked_at
+from python_rules.engine.group import groups
 from python_rules.engine.lease import Lease
 from python_rules.engine.ledger import Entry, Ledger, now
 from python_rules.engine.meter import Meter
-from python_rules.engine.packed import work_on
 from python_rules.engine.parallel import Workers
+from python_rules.engine.staging import cleaning, stage
 from python_rules.engine.threads import Zones
 from python_rules.engine.transfer.zone import Listing, SourceObject
-from python_rules.jobs import record, states
+from python_rules.jobs import methods, record, states
 from python_rules.jobs.errors import PASSING, JobError
 
 log = logging.getLogger("sluice.engine")
@@ -97,20 +98,61 @@ class Attempt:
             return self._failed(JobError("engine_failed", text, remedy="the engine's log has the details"))
 
     def _work(self) -> None:
+        if shards.count(self._entry):  # an earlier attempt split the job
+            self._reported = self._book.mend_results(self._entry)
+        else:
+            self._work_on_objects()
+        if shards.count(self._entry):
+            self._gather()
+
+    def _work_on_objects(self) -> None:
+        """The objects, or no more than the parts they are split into."""
         opened = ExitStack()  # workers' sessions are closed by this thread, after theirs have ended
         zones = Zones(self._config, self._entry.body, self._lease.number, opened)
         pool = ThreadPoolExecutor(self._config["engine.connections"], "object")
         try:
             listing = self._awaited(pool.submit(self._prepared, zones))
+            if (number := self._parts(listing)) > 1:
+                return shards.split(self._book, self._entry, listing, number)
             body = self._entry.body
             keys = identity.keys_for(self._config, self._book.session, body.user, body.id)
             tools = Tools(Workers(self._config["engine.threads"]), keys)
             self._objects(pool, zones, listing, tools)
+            self._awaited(pool.submit(self._closing, zones, listing))
         except BaseException:
             self._stop.set()
             raise
         finally:
             self._leave(pool, opened)
+
+    def _parts(self, listing: Listing) -> int:
+        whole = self._entry.body.parent or not operations.can_be_split(self._request)
+        return 1 if whole else shards.number_for(self._config, listing)
+
+    def _gather(self) -> None:
+        """See all parts of the job to their ends."""
+        parts = shards.Gathering(self._config, self._book, self._entry)
+        told = json.loads(self._entry.values_of(record.SHARDS)[0][1])
+        self._meter.total(told["objects"], told["bytes"])
+        try:
+            shards.begin(self._config, self._book, self._entry)
+            while not parts.ended() and not (self._paused and parts.is_idle):
+                self._meter.is_at(parts.progress)
+                if self._stop.is_set():
+                    shards.cancel(self._book, self._entry, self._actor)
+                elif not self._paused:
+                    parts.help()
+                parts.wait(LOOK_SECONDS)
+                self._look()
+        except JobError as error:
+            if error.code != "lease_lost":
+                shards.cancel(self._book, self._entry, self._actor)
+            raise
+        self._all_begun = parts.ended()
+        self._meter.is_at(parts.progress)
+        if self._all_begun:
+            self._failures = parts.failures()
+            self._lines += parts.results(self._reported)
 
     def _leave(self, pool: ThreadPoolExecutor, opened: ExitStack) -> None:
         """Close what was opened. Of a stopped attempt threads may be in the middle of a block: they are given a
@@ -133,12 +175,13 @@ class Attempt:
     def _objects(self, pool: ThreadPoolExecutor, zones: Zones, listing: Listing, tools: Tools) -> None:
         """All objects of the listing, a few of them at a time."""
         # the largest first: the time left is then told well, and small ones fill what is left of the cores
-        todo = iter(sorted(listing.objects, key=lambda source: -source.size))
+        by_size = sorted(listing.objects, key=lambda source: -source.size)
+        todo = groups(by_size, self._config["engine.connections"])
         running: set[Future[None]] = set()
         self._running = running
 
-        def begin(source: SourceObject) -> Future[None]:
-            return pool.submit(self._one, zones, listing, source, tools)
+        def begin(sources: list[SourceObject]) -> Future[None]:
+            return pool.submit(self._some, zones, listing, sources, tools)
 
         while self._fill(running, todo.__next__, begin) and not self._stop.is_set():
             done, _ = wait(running, LOOK_SECONDS, FIRST_COMPLETED)
@@ -152,21 +195,29 @@ class Attempt:
         zone = zones.mine()
         if self._lease.number > 1:
             self._reported = leftovers.undo(self._config, self._entry)
-        listing = leftovers.listing(zone, zones.session(), self._request, first=self._lease.number == 1)
-        prepare_target(zone, self._request, listing)
+        listing = self._listing(zones)
+        listing = operations.remaining(self._request, listing, self._reported)
+        operations.prepare(zone, self._request, listing)
+        listing = target_looked_at(zone, self._request, listing)
         gone = self._reported - {found.path for found in listing.objects}
         self._meter.total(len(listing.objects) + len(gone), listing.size)
         for _ in gone:
             self._meter.object_done()  # published by an earlier attempt, which removed the original
         return listing
 
+    def _listing(self, zones: Zones) -> Listing:
+        number = self._lease.number
+        if self._request.operation == methods.STAGE:
+            return stage.listing(self._config, zones, self._request, number)
+        return leftovers.listing(zones.mine(), zones.session(), self._request, first=number == 1)
+
     def _fill(
         self,
         running: set[Future[None]],
-        following: Callable[[], SourceObject],
-        begin: Callable[[SourceObject], Future[None]],
+        following: Callable[[], list[SourceObject]],
+        begin: Callable[[list[SourceObject]], Future[None]],
     ) -> bool:
-        """Keep a few objects in flight; False when nothing runs and nothing is left, or the service is paused."""
+        """Keep a few groups in flight; False when nothing runs and nothing is left, or the service is paused."""
         while len(running) < 2 * self._config["engine.connections"] and not (self._stop.is_set() or self._paused):
             try:
                 running.add(begin(following()))
@@ -175,18 +226,28 @@ class Attempt:
                 break
         return bool(running)
 
-    def _one(self, zones: Zones, listing: Listing, source: SourceObject, tools: Tools) -> None:
-        """Work on one object in a thread of its own; its failure is a result, not the job's end."""
+    def _some(self, zones: Zones, listing: Listing, sources: list[SourceObject], tools: Tools) -> None:
+        """Work on some objects in a thread of their own; a failure of one is a result, not the job's end."""
         if self._stop.is_set():
             return
         watch = Watch(self._meter.advance, self._stop.is_set, lambda: self._may_publish(zones))
+        ended = operations.work_on_some(zones.mine(), self._request, listing, sources, tools, watch)
+        for source, outcome in ended:
+            if isinstance(outcome, Converted):
+                self._note_success(outcome)
+            elif outcome.code not in STOPPED:
+                self._note_failure(source, outcome)
+
+    def _closing(self, zones: Zones, listing: Listing) -> None:
+        """What comes after the last object; it fails as an object does."""
+        if self._stop.is_set() or self._failures or not self._all_begun:
+            return
         try:
-            done = work_on(zones.mine(), self._request, listing, source, tools, watch)
+            operations.finish(zones.mine(), self._request, listing)
         except JobError as error:
-            if error.code not in STOPPED:
-                self._note_failure(source, error)
-        else:
-            self._note_success(done)
+            self._failures.append(error)
+            source = error.object_path or listing.source
+            self._lines.append(json.dumps({"state": "failed", "source": source, "error": error.public()}))
 
     def _may_publish(self, zones: Zones) -> None:
         """Raise JobError unless the record, as it is now, says that this attempt holds the job."""
@@ -250,7 +311,7 @@ class Attempt:
         if not self._failures:
             return self._end(states.SUCCEEDED, None)
         passing = next((error for error in self._failures if error.code in PASSING), None)
-        if passing and self._entry.status.tries + 1 < self._config["jobs.attempts"]:
+        if passing and not shards.count(self._entry) and self._entry.status.tries + 1 < self._config["jobs.attempts"]:
             return self._broken_off(passing)
         ended = states.PARTIAL if self._meter.objects_done else states.FAILED
         return self._end(ended, self._failures[0])
@@ -273,6 +334,8 @@ class Attempt:
         self._hand_over_results()
         ended = try_again(self._config, self._book.session, self._book, self._entry, error, self._actor)
         log.info("job %s is %s after attempt %d: %s", self._entry.body.id, ended, self._lease.number, error.text)
+        if ended == states.FAILED:
+            cleaning.clean(self._config, self._entry.body)
         return 1 if ended == states.FAILED else 0
 
     def _end_paused(self) -> int:
@@ -286,12 +349,22 @@ class Attempt:
         self._refresh()
         self._hand_over_results()
         told = (record.ERROR, "", "") if error is None else record.json_value(record.ERROR, error.public())
-        self._transition(state, [self._progress("done"), (record.LEASE, "", ""), (record.WAITING, "", ""), told])
+        ended = [self._progress("done"), (record.LEASE, "", ""), (record.WAITING, "", ""), told, *self._result()]
+        self._transition(state, ended)
         log.info("job %s ended %s", self._entry.body.id, state)
         if self._abandoned:  # after the state: a cancel is to be seen at once
             with sessions.as_user(self._config, self._entry.body.user) as user:
                 leftovers.clean(self._book.session, user, self._entry.body.id)
+        if state != states.SUCCEEDED:
+            cleaning.clean(self._config, self._entry.body)
         return 1 if state == states.FAILED else 0
+
+    def _result(self) -> list[record.Avu]:
+        """What the job found out as a whole, if that is what it is for."""
+        if self._request.operation not in operations.SUMMARY:
+            return []
+        found = operations.summary(self._request, self._book.results(self._entry))
+        return [record.json_value(record.RESULT, found)]
 
     def _transition(self, state: str, replace: list[record.Avu]) -> None:
         self._book.transition(self._entry, state, self._actor, replace)

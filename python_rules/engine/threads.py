@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from contextlib import ExitStack
 
 from irods.session import iRODSSession
@@ -34,11 +35,20 @@ class Zones:
             self._local.session = session
         return session
 
+    @property
+    def user(self) -> str:
+        """The job's user, name#zone."""
+        return self._body.user
+
+    def keep(self, close: Callable[[], None]) -> None:
+        """Have something closed with the sessions."""
+        self._opened.callback(close)
+
     def mine(self) -> Zone:
         """The calling thread's way into the zone."""
         zone: Zone | None = getattr(self._local, "zone", None)
         if zone is None:
-            zone = self._local.zone = Zone(self.session(), self._body.id, self._attempt)
+            zone = self._local.zone = Zone(self.session(), self._body.id, self._attempt, self._body.job_id)
         return zone
 
     def book(self) -> Ledger:

@@ -26,6 +26,9 @@ CODES: Dict[str, int] = {
     "job_not_found": 404,
     "target_exists": 409,
     "target_collection_not_found": 409,
+    "collection_not_empty": 409,
+    "resource_not_found": 404,
+    "zone_not_found": 404,
     "job_exists": 409,
     "illegal_transition": 409,
     "source_empty": 409,
@@ -39,6 +42,11 @@ CODES: Dict[str, int] = {
     "configuration": 500,
     "zone_error": 502,
     "zone_unavailable": 503,
+    "system_not_found": 404,
+    "system_refused": 502,
+    "system_error": 502,
+    "system_unavailable": 503,
+    "no_space": 507,
     "cancelled": 409,
     "lease_lost": 409,
     "deadline_passed": 409,
@@ -46,7 +54,7 @@ CODES: Dict[str, int] = {
 
 
 # What may be gone at the next attempt; everything else stays as it is until somebody does something.
-PASSING = frozenset({"zone_unavailable"})
+PASSING = frozenset({"zone_unavailable", "system_unavailable"})
 
 
 class JobError(Exception):

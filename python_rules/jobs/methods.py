@@ -9,30 +9,63 @@ from typing import Dict, NamedTuple, Optional, Tuple
 
 COMPRESS, DECOMPRESS, ENCRYPT, DECRYPT = "compress", "decompress", "encrypt", "decrypt"
 REKEY = "rekey"
+STAGE = "stage"
+DUPLICATE, REPLICATE, DELETE, VERIFY, SIZE = "duplicate", "replicate", "delete", "verify", "size"
 NONE = "none"
 AUTO = "auto"  # chosen for each object by a sample of it: zstd, or none
 
 
+# Fields of a request that go with some operations only.
+DECODES = ("target", "existing", "original", "pack", "replica")
+CONVERTS = (*DECODES, "suffix")
+STAGES = ("decode", "include", "exclude", "links", "delete_extra", "preset")
+
+
 class Operation(NamedTuple):
-    """An operation: the transforms it makes, in the order in which plain data meets them."""
+    """An operation: the transforms it makes, in the order in which plain data meets them.
+
+    ``takes`` are the fields that go with it (of those that do not go with all), ``needs`` those it cannot do without.
+    """
 
     steps: Tuple[str, ...]
     does: str
+    takes: Tuple[str, ...] = CONVERTS
+    needs: Tuple[str, ...] = ()
 
     @property
     def encodes(self) -> bool:
         """Whether the operation goes from plain to encoded data."""
         return self.steps[0] in (COMPRESS, ENCRYPT)
 
+    @property
+    def only_looks(self) -> bool:
+        """Whether the operation changes nothing in the zone, and so needs no right but to read."""
+        return self.steps[0] in (VERIFY, SIZE)
+
 
 OPERATIONS: Dict[str, Operation] = {
     "compress": Operation((COMPRESS,), "compress each object"),
-    "decompress": Operation((DECOMPRESS,), "restore what compress made"),
+    "decompress": Operation((DECOMPRESS,), "restore what compress made", DECODES),
     "encrypt": Operation((ENCRYPT,), "encrypt each object under a named key"),
-    "decrypt": Operation((DECRYPT,), "restore what encrypt made"),
+    "decrypt": Operation((DECRYPT,), "restore what encrypt made", DECODES),
     "compress_encrypt": Operation((COMPRESS, ENCRYPT), "compress, then encrypt, in one pass"),
-    "decrypt_decompress": Operation((DECRYPT, DECOMPRESS), "decrypt, then decompress, in one pass"),
-    REKEY: Operation((REKEY,), "seal again in place, under a key's present version, what is under an older one"),
+    "decrypt_decompress": Operation((DECRYPT, DECOMPRESS), "decrypt, then decompress, in one pass", DECODES),
+    REKEY: Operation((REKEY,), "seal again in place, under a key's present version, what is under an older one", ()),
+    STAGE: Operation(
+        (STAGE,),
+        "copy or move between the zone and a system (name:path), with transforms on the way",
+        ("target", "existing", "original", "suffix", *STAGES),
+        ("target",),
+    ),
+    DUPLICATE: Operation(
+        (DUPLICATE,), "copy with metadata and access rights", ("target", "existing", "replica"), ("target",)
+    ),
+    REPLICATE: Operation(
+        (REPLICATE,), "see that a good replica is on a resource, or a copy elsewhere", ("replica",), ("replica",)
+    ),
+    DELETE: Operation((DELETE,), "move to the trash, or remove", ("original",)),
+    VERIFY: Operation((VERIFY,), "compute checksums and decode again, and compare with what is recorded", ()),
+    SIZE: Operation((SIZE,), "count objects and bytes, plain and stored", ()),
 }
 
 
@@ -60,5 +93,7 @@ ENCRYPTIONS: Dict[str, Method] = {
 }
 
 EXISTING = ("refuse", "skip", "replace")
+LINKS = ("refuse", "skip", "keep")  # what becomes of symbolic links
+PRESETS = ("lexis",)  # into the zone: compress and encrypt; out of it: decrypt and decompress
 ORIGINAL = ("keep", "trash", "remove")
 DOORS = ("rest", "rule", "hook", "federation")

@@ -7,9 +7,19 @@ from typing import Any, Dict
 
 from python_rules.jobs.errors import RequestError
 
+# irule cuts a parameter silently after so many bytes (seen on 5.0.2).
+IRULE_CUT = 1084
+
 
 def parsed(text: str) -> Dict[str, Any]:
     """The options in a text; raises RequestError if it begins as JSON and is none."""
+    if len(text.encode("utf-8", "surrogatepass")) == IRULE_CUT:
+        raise RequestError(
+            "cut_json",
+            f"options ends after {IRULE_CUT} bytes: irule cuts parameters there",
+            field="options",
+            remedy="send the request by REST or python-irodsclient",
+        )
     if not text.strip():
         return {}
     if text.lstrip().startswith("{"):

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from typing import Tuple
 
 from python_rules.jobs.errors import RequestError
 
 LONGEST_PATH = 1024  # bytes; iRODS refuses from 1,088, and a hidden sibling's name needs room
 LONGEST_NAME = 240  # bytes of one component; a file system takes 255 and a suffix is added
+SYSTEM_NAME = re.compile(r"[A-Za-z][A-Za-z0-9._-]{0,62}")
 HIDDEN_PREFIX = ".sluice-"
 
 
@@ -38,6 +40,20 @@ def checked(path: object, field: str) -> str:
     return "/" + "/".join(parts)
 
 
+def address(value: object, field: str) -> str:
+    """A zone path, or ``name:path`` of a configured system, whose path is relative to the system's base."""
+    name, path = system_of(value) if isinstance(value, str) else ("", "")
+    if not name:
+        return checked(value, field)
+    return f"{name}:{checked('/zone/' + path.lstrip('/'), field)[6:]}" if path.strip("/") else f"{name}:"
+
+
+def system_of(address: str) -> Tuple[str, str]:
+    """System and path of an address; '' and the whole of it for a zone path."""
+    name, colon, path = address.partition(":")
+    return (name, path) if colon and SYSTEM_NAME.fullmatch(name) else ("", address)
+
+
 def split(path: str) -> Tuple[str, str]:
     """The collection and the last name of a path."""
     collection, _, name = path.rpartition("/")
@@ -52,6 +68,14 @@ def zone_of(path: str) -> str:
 def is_within(path: str, collection: str) -> bool:
     """Whether ``path`` is the collection itself or lies anywhere below it."""
     return path == collection or path.startswith(collection.rstrip("/") + "/")
+
+
+def is_root(path: str) -> bool:
+    """Whether the path is a zone, one of its own collections, or somebody's home or trash."""
+    parts = path.strip("/").split("/")
+    if parts[1:2] == ["trash"]:
+        del parts[1]
+    return len(parts) <= 2 or (len(parts) == 3 and parts[1] == "home")
 
 
 def is_hidden(path: str) -> bool:

@@ -22,9 +22,11 @@ ATTEMPT = "sluice::attempt"
 LEASE = "sluice::lease"
 PROGRESS = "sluice::progress"
 ERROR = "sluice::error"
+RESULT = "sluice::result"  # what the job found out as a whole: 'size' and 'verify'
 WAITING = "sluice::waiting"
 TRANSITION = "sluice::transition"  # one AVU for each: value 'n state', unit 'time actor'
 CANCEL_REQUESTED = "sluice::cancel"
+SHARDS = "sluice::shards"  # of a job that is done in parts: {"count", "objects", "bytes"}; set once all parts are there
 IDEMPOTENCY = "sluice::idempotency"
 
 PAUSE_ACTOR = "pause"  # begins the actor of a transition that a pause of the service caused
@@ -41,9 +43,17 @@ class Body:
     door: str
     submitted: str
     request: JobRequest
+    parent: str = ""  # a shard's: the id of the job that it is a part of
+
+    @property
+    def job_id(self) -> str:
+        """The id of the job as its user knows it."""
+        return self.parent or self.id
 
     def to_json(self) -> str:
         shown = {**self.request.as_json(), "id": self.id, "user": self.user, "door": self.door}
+        if self.parent:
+            shown["parent"] = self.parent
         return json.dumps({"format": FORMAT, "submitted": self.submitted, **shown}, ensure_ascii=False, indent=1)
 
     @classmethod
@@ -53,7 +63,8 @@ class Body:
         if values.pop("format", None) != FORMAT:
             raise ValueError("the job record has a format that this release does not read")
         own = {name: values.pop(name) for name in ("user", "door", "submitted")}
-        return cls(id=values["id"], request=from_json(values), **own)
+        parent = values.pop("parent", "")
+        return cls(id=values["id"], request=from_json(values), parent=parent, **own)
 
 
 @dataclass
@@ -87,6 +98,7 @@ class Status:
     waiting: str = ""
     progress: Progress = field(default_factory=Progress)
     error: Optional[Dict[str, Any]] = None
+    result: Optional[Dict[str, Any]] = None
     lease: Optional[Dict[str, Any]] = None
     cancel_requested: bool = False
     transitions: List[Dict[str, str]] = field(default_factory=list)
@@ -108,6 +120,8 @@ class Status:
                 status.progress = Progress(**json.loads(value))
             elif attribute == ERROR:
                 status.error = json.loads(value)
+            elif attribute == RESULT:
+                status.result = json.loads(value)
             elif attribute == LEASE:
                 status.lease = json.loads(value)
             elif attribute == CANCEL_REQUESTED:
@@ -151,6 +165,7 @@ def public(body: Body, status: Status) -> Dict[str, Any]:
         "key": request.key,
         "existing": request.existing,
         "original": request.original,
+        "replica": request.replica,
         "priority": request.priority or None,
         "deadline": request.deadline or None,
         "user": body.user,
@@ -163,6 +178,7 @@ def public(body: Body, status: Status) -> Dict[str, Any]:
         "started": status.time_of(states.RUNNING),
         "finished": status.time_of(*states.FINAL) if final else None,
         "progress": progress,
+        "result": status.result,
         "error": status.error,
         "transitions": status.transitions,
     }
@@ -176,6 +192,11 @@ def collection(ledger: str, user: str) -> str:
 def body_path(ledger: str, user: str, job_id: str) -> str:
     """The data object that holds a job's body and carries its AVUs."""
     return f"{collection(ledger, user)}/{job_id}.json"
+
+
+def shard_path(ledger: str, user: str, shard_id: str) -> str:
+    """The record of a part of a big job; not among the jobs, so that nobody takes it for one."""
+    return f"{ledger}/shards/{user}/{shard_id}.json"
 
 
 def results_path(ledger: str, user: str, job_id: str) -> str:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import Any, Dict, Optional, Tuple
 
-from python_rules.jobs import model
+from python_rules.jobs import methods, model
 from python_rules.jobs.errors import RequestError
 
 NOTHING = "none"  # the operation that leaves alone what arrives here, whatever a collection above says
@@ -73,7 +73,8 @@ def _request(values: Dict[str, Any], collection: str) -> Dict[str, Any]:
                 "bad_value", "nothing goes with 'none'", field="operation", remedy="leave the other fields out"
             )
         return values
-    asked = {"existing": "replace", **values}
+    operation = methods.OPERATIONS.get(str(values.get("operation")))
+    asked = {"existing": "replace", **values} if operation and "existing" in operation.takes else values
     model.from_json({**asked, "source": collection})
     return asked
 

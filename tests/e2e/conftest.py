@@ -114,4 +114,15 @@ def ended(session: iRODSSession, job_id: str) -> dict[str, Any]:
     return until(final, f"the end of job {job_id}", 120)
 
 
+def done_by_rule(
+    session: iRODSSession, operation: str, source: str, target: str = "", options: str = ""
+) -> dict[str, Any]:
+    """A job submitted by ``sluice_request`` that succeeded."""
+    answer = rulecall.call(session, "sluice_request", operation, source, target, options)
+    assert "ok" in answer, answer
+    job = ended(session, answer["ok"]["id"])
+    assert job["state"] == "succeeded", job
+    return job
+
+
 SOURCES = Path(httpx.__file__).parent

@@ -15,9 +15,9 @@ import pytest
 from irods.models import RuleExec
 from irods.session import iRODSSession
 
-from python_rules.engine import delayed
+from python_rules.engine import delayed, processes
 from python_rules.engine.keys import Keyring, grants
-from tests.e2e.faults import STEPS, Faults, Stopped
+from tests.e2e.faults import STEPS, Faults, Step, Stopped
 from tests.e2e.jobs import Bench, bench
 from tests.stack import rulecall
 from tests.stack.site import EmbeddedSite
@@ -83,9 +83,10 @@ VICTIMS: dict[str, Callable[[EmbeddedSite, Stopped], None]] = {
 
 
 def _delay_pid(server: EmbeddedSite) -> int:
-    """The delay server holds the lock of the row that runs."""
+    """The delay server holds the lock of the row that runs; rows that a dead one left may still be there."""
     with server.admin() as session:
-        return int(next(row.lock_pid for row in delayed.rows(session) if row.is_locked))
+        holders = {int(row.lock_pid) for row in delayed.rows(session) if row.is_locked}
+    return next(pid for pid in holders if processes.began(pid) is not None)
 
 
 # --- what is done
@@ -174,6 +175,41 @@ def test_a_sample_of_the_matrix(
 def test_the_matrix(zone: Bench, server: EmbeddedSite, faults: Faults, operation: str, step: str, victim: str) -> None:
     """Every operation, every step, every victim."""
     _crash(zone, server, faults, operation, step, victim)
+
+
+# A group of small objects: written, checked, published and removed one after the other.
+GROUP: dict[str, Step] = {
+    "written": ("transfer.zone", "Zone", "check", "before", 1),
+    "checked": ("transfer.zone", "Zone", "check", "after", 1),
+    "some published": ("transfer.zone", "Zone", "publish", "after", 2),
+    "some removed": ("transfer.zone", "Zone", "remove", "after", 2),
+}
+GROUPS = [
+    pytest.param(step, original, marks=() if (step, original) == ("some removed", "remove") else pytest.mark.long)
+    for original in ("keep", "remove")
+    for step in GROUP
+    if (step, original) != ("some removed", "keep")
+]
+
+
+@pytest.mark.parametrize(("step", "original"), GROUPS)
+def test_a_group_of_small_objects(zone: Bench, faults: Faults, step: str, original: str) -> None:
+    """kill -9 in the middle of a group beside its sources: each object is encoded once, and none is lost."""
+    place = zone.place()
+    names = [f"{number:02}" for number in range(12)]
+    for name in names:
+        zone.write(f"{place}/{name}", name.encode() * 500)
+    with faults.at(GROUP[step]):
+        job_id = zone.submit(operation="compress", source=place, original=original)
+        os.kill(faults.stopped().pid, signal.SIGKILL)
+        job = zone.ended(job_id)
+
+    assert job["state"] == "succeeded", job
+    made = [f"{name}.zst" for name in names]
+    zone.until_names(place, made + (names if original == "keep" else []), 30)
+    back = zone.ended(zone.submit(operation="decompress", source=place, target=f"{place}-b", objects=made))
+    assert back["state"] == "succeeded", back
+    assert [zone.read(f"{place}-b/{name}") for name in names] == [name.encode() * 500 for name in names]
 
 
 @pytest.mark.parametrize("step", ["body written", "record written"])

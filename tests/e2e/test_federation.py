@@ -34,6 +34,7 @@ class Pair:
     here: EmbeddedSite
     there: EmbeddedSite
     alice: Account
+    stranger: Account  # of tempZone, whom otherZone does not know
 
     @property
     def home_there(self) -> str:
@@ -63,7 +64,7 @@ def pair(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pair]:
         alice = sites[0].make_user("alice")
         with Administration(sites[1].server) as there:
             there.make_user(alice.qualified)
-        yield Pair(*sites, alice)
+        yield Pair(*sites, alice, sites[0].make_user("bob"))
     finally:
         for site in sites:
             site.close()
@@ -161,15 +162,50 @@ def test_a_put_from_one_zone_meets_the_others_policy_once(pair: Pair, session: i
     assert jobs_about(pair, HERE, landing) == []
 
 
+def test_a_copy_from_one_zone_meets_the_others_policy_once(pair: Pair, session: iRODSSession) -> None:
+    """What is replicated from tempZone into a landing zone of otherZone is one arrival there."""
+    here, there = pair.places(session)
+    session.collections.get(there).metadata.add(iRODSMeta("sluice::policy", '{"operation": "compress"}'))
+    write(session, f"{here}/in", TEXT)
+
+    with pair.alice.session() as copier:
+        copier.data_objects.copy(f"{here}/in", f"{there}/in")
+    until(lambda: session.data_objects.exists(f"{there}/in.zst") or None, "the policy's job", 60)
+
+    assert len(jobs_about(pair, THERE, there)) == 1
+    assert not session.data_objects.exists(f"{there}/in.zst.zst")
+
+
+def test_data_and_metadata_are_duplicated_and_replicated_across(pair: Pair, session: iRODSSession) -> None:
+    """A sealed tree is copied to otherZone as it is, and brought up to date there as a replica."""
+    here, there = pair.places(session)
+    session.collections.create(f"{here}/in/below")
+    write(session, f"{here}/in/below/a", TEXT)
+    done(session, operation="compress", source=f"{here}/in", target=f"{here}/packed")
+
+    done(session, operation="duplicate", source=f"{here}/packed", target=f"{there}/copy")
+    done(session, operation="decompress", source=f"{there}/copy", target=f"{here}/back")
+    done(session, operation="replicate", source=f"{here}/in", replica=f"{there}/replica")
+    again = done(session, operation="replicate", source=f"{here}/in", replica=f"{there}/replica")
+
+    assert read(session, f"{here}/back/below/a") == read(session, f"{there}/replica/below/a") == TEXT
+    told = {item.name: item.value for item in session.collections.get(f"{here}/in").metadata.items()}
+    assert told["sluice::replica"] == f"{there}/replica"
+    assert again["progress"]["objects_done"] == 1
+
+
+@pytest.mark.parametrize("known", [True, False])
 @pytest.mark.parametrize("engine", [f"<INST_NAME>{PYTHON_INSTANCE}</INST_NAME>", "<PLUSET>0s</PLUSET>"])
 def test_the_guard_stops_python_that_comes_by_remote(
-    pair: Pair, session: iRODSSession, tmp_path: Path, engine: str
+    pair: Pair, session: iRODSSession, tmp_path: Path, engine: str, known: bool
 ) -> None:
-    """Any user of tempZone may send rule text to otherZone; what its Python engine would run never enters the queue."""
+    """Any user of tempZone may send rule text to otherZone, known there or not; what its Python engine would run never
+    enters the queue."""
     mark = tmp_path / "mark"
     text = f'remote("127.0.0.1", "<ZONE>{THERE}</ZONE>") {{ delay("{engine}") {{ open(\'{mark}\', \'w\'); }} }}'
 
-    Rule(session, body=text, instance_name=NATIVE_INSTANCE, output="ruleExecOut").execute()
+    with pair.alice.session() if known else pair.stranger.session() as sender:
+        Rule(sender, body=text, instance_name=NATIVE_INSTANCE, output="ruleExecOut").execute()
 
     with pair.there.admin() as rods:
         waiting = rods.genquery2("select DELAY_RULE_NAME")

@@ -6,12 +6,14 @@ import json
 import random
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from irods.exception import iRODSException
 from irods.meta import iRODSMeta
 from irods.models import DataObject
 
+from python_rules import config
 from python_rules.config import Config
 from python_rules.engine import delayed, sessions
 from python_rules.engine.lease import claim_name
@@ -72,7 +74,28 @@ def test_the_self_check_says_that_all_is_well(zone: Bench, place: str) -> None:
     told = zone.ask_as_admin("sluice_selfcheck")
 
     assert told["healthy"], told
-    assert set(told["parts"]) == {"versions", "ledger", "patrol", "keyring", "resources", "files"}
+    parts = {"versions", "ledger", "patrol", "keyring", "audit", "resources", "files", "guard"}
+    assert set(told["parts"]) == parts
+    assert told["parts"]["versions"]["environment"]
+
+
+def test_the_self_check_says_what_is_not_well(zone: Bench) -> None:
+    """A master key that is gone, an engine that cannot be started: told as a problem, not as a failure of the call."""
+    if not isinstance(zone.site, EmbeddedSite):
+        pytest.skip("takes the zone's master key away")
+    settings = Path(zone.site.server.config.etc) / config.FILE_NAME
+    whole, master = settings.read_text(), Path(zone.site.settings["keys.master_key"])
+    hidden = master.rename(master.with_suffix(".away"))
+    try:
+        keyring = zone.ask_as_admin("sluice_selfcheck")["parts"]["keyring"]
+        settings.write_text(whole.replace(zone.site.settings["engine.python"], "/no/such/python"))
+        engine = zone.ask_as_admin("sluice_selfcheck")
+    finally:
+        hidden.rename(master)
+        settings.write_text(whole)
+
+    assert "master.key" in keyring["problem"]
+    assert (engine["healthy"], list(engine["parts"])) == (False, ["engine"])
 
 
 def test_a_plan_tells_size_and_room_and_creates_nothing(zone: Bench, place: str) -> None:

@@ -10,7 +10,9 @@ from typing import Any
 
 import irods.keywords as kw
 import pytest
+from irods.api_number import api_number
 from irods.exception import iRODSException
+from irods.message import MetadataRequest, iRODSMessage
 from irods.meta import AVUOperation, iRODSMeta
 from irods.models import Collection
 from irods.session import iRODSSession
@@ -80,6 +82,10 @@ def test_the_nearest_collection_decides(zone: Bench) -> None:
         ('{"operation": "compress", "pattern": 3}', "bad_value", "pattern"),
         ('{"operation": "none", "key": "k"}', "bad_value", "operation"),
         ('{"operation": "encrypt", "key": "no-such-key"}', "key_not_found", "key"),
+        ('{"operation": "replicate", "replica": "no-such-resource"}', "resource_not_found", "replica"),
+        ('{"operation": "compress", "replica": "/noZone/home/x"}', "zone_not_found", "replica"),
+        ('{"operation": "compress", "target": "/noZone/home/x"}', "zone_not_found", "target"),
+        ('{"operation": "compress", "suffix": false}', "bad_value", "suffix"),
     ],
 )
 def test_a_wrong_policy_is_refused_with_a_reason(zone: Bench, policy: str, code: str, field: str) -> None:
@@ -105,17 +111,65 @@ def _atomic(session: iRODSSession, place: str, value: str) -> None:
     session.metadata.apply_atomic_operations(Collection, place, operation)
 
 
+WRONG = (
+    '{"operation": "shred"}',
+    '{"operation": "encrypt", "key": "no-such-key"}',
+    '{"operation": "compress", "replica": "no-such-resource"}',
+)
+
+
 @pytest.mark.parametrize("how", [_imeta, _imeta_set, _atomic])
-def test_a_wrong_policy_cannot_be_set_as_metadata(zone: Bench, how: Callable[[iRODSSession, str, str], None]) -> None:
+@pytest.mark.parametrize("wrong", WRONG)
+def test_a_wrong_policy_cannot_be_set_as_metadata(
+    zone: Bench, how: Callable[[iRODSSession, str, str], None], wrong: str
+) -> None:
     """imeta and atomic operations refuse it with INPUT_ARG_NOT_WELL_FORMED; a right one passes."""
     place = zone.place()
     with zone.user.session() as session:
         with pytest.raises(iRODSException) as caught:
-            how(session, place, '{"operation": "shred"}')
+            how(session, place, wrong)
         how(session, place, '{"operation": "compress"}')
 
     assert caught.value.code == -1084000
     assert zone.ask("sluice_policy_show", place)["policy"]["operation"] == "compress"
+
+
+def test_another_attribute_does_not_become_a_wrong_policy(zone: Bench) -> None:
+    """imeta mod can give an AVU a new name and a new value at once."""
+    place = zone.place()
+
+    def modify(session: iRODSSession, value: str) -> None:
+        request = MetadataRequest("mod", "-C", place, "other", "x", "n:sluice::policy", f"v:{value}")
+        message = iRODSMessage("RODS_API_REQ", msg=request, int_info=api_number["MOD_AVU_METADATA_AN"])
+        with session.pool.get_connection() as connection:
+            connection.send(message)
+            connection.recv()
+
+    with zone.user.session() as session:
+        session.metadata.add(Collection, place, iRODSMeta("other", "x"))
+        with pytest.raises(iRODSException) as caught:
+            modify(session, '{"operation": "shred"}')
+        modify(session, '{"operation": "compress"}')
+
+    assert caught.value.code == -1084000
+    assert zone.ask("sluice_policy_show", place)["policy"]["operation"] == "compress"
+
+
+def test_a_policy_says_where_results_and_their_replicas_go(zone: Bench) -> None:
+    """A target without suffixes, and a copy of each result in an archive."""
+    place = zone.place()
+    landing, made = f"{place}/landing", f"{place}/made"
+    zone.write(f"{landing}/before", b"x")
+    zone.write(f"{made}/before", b"x")
+    policy = {"operation": "compress", "target": made, "suffix": False, "replica": f"{place}/archive"}
+    zone.ask("sluice_policy_set", landing, json.dumps({**policy, "pattern": "*.txt", "quiet_seconds": 0}))
+
+    shown = [zone.ask("sluice_policy_show", f"{landing}/{name}")["applies"] for name in ("in.txt", "in.csv")]
+    zone.write(f"{landing}/in.txt", TEXT)
+
+    zone.until_names(f"{place}/archive", ["in.txt"])
+    assert shown == [True, False]
+    assert zone.names(made) == ["before", "in.txt"]
 
 
 def _put(session: iRODSSession, path: str, folder: Path) -> None:

@@ -38,7 +38,10 @@ def call_file(session: iRODSSession, file: str, **variables: str) -> dict[str, A
 
 
 def _literal(text: str) -> str:
-    return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
+    """A string of the rule language; '$name' would be a session variable even in quotes."""
+    for special in ("\\", '"', "$"):
+        text = text.replace(special, "\\" + special)
+    return f'"{text}"'
 
 
 def _answer(outputs: Any) -> dict[str, Any]:

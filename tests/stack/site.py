@@ -110,6 +110,11 @@ class EmbeddedSite(Site):
             with keyring.rows() as rows:
                 grants.added(rows[key], f"public#{self.zone}", (grants.SEAL, grants.OPEN))
 
+    def configure(self, section: str, **values: object) -> None:
+        """Change settings of ``sluice.json``; the next agent knows them."""
+        for name, value in values.items():
+            _set(self.server.config.etc / config.FILE_NAME, section, name, value)
+
     def close(self) -> None:
         self.server.stop()
 

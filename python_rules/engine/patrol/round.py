@@ -10,7 +10,7 @@ from irods.exception import iRODSException
 from irods.session import iRODSSession
 
 from python_rules.config import Config
-from python_rules.engine import delayed, key_actions
+from python_rules.engine import anchoring, delayed, key_actions
 from python_rules.engine.delayed import Row
 from python_rules.engine.ledger import Ledger
 from python_rules.engine.patrol import arrivals, locks, stopped, upkeep
@@ -30,10 +30,12 @@ PARTS: dict[str, Part] = {
     "restarted": stopped.restart,
     "requeued": stopped.requeue,
     "cleaned": upkeep.clean,
+    "mended": upkeep.mend_replicas,
     "gathered": arrivals.gather_forgotten,
     "found": arrivals.find_unseen,
     "aged_out": upkeep.age_out,
     "keys_destroyed": key_actions.destroy_due,
+    "audit_anchored": anchoring.anchor,
 }
 _CLAIM = "patrol."
 

@@ -10,7 +10,7 @@ from irods.models import Collection, DataObject
 from irods.session import iRODSSession
 
 from python_rules.config import Config
-from python_rules.engine import again, delayed, lease
+from python_rules.engine import again, delayed, lease, ledger, shards
 from python_rules.engine.ledger import Entry, Ledger, now
 from python_rules.engine.transfer import healing
 from python_rules.jobs import record, states
@@ -78,7 +78,7 @@ def _is_silent(config: Config, entry: Entry) -> bool:
     held = entry.status.lease
     if held is None or lease.is_of_the_dead(held):
         return True
-    return abs(time.time() - _seconds(held["heartbeat"])) > config["engine.lease_seconds"]
+    return ledger.seconds_since(held["heartbeat"]) > config["engine.lease_seconds"]
 
 
 def _is_dead(entry: Entry) -> bool:
@@ -95,6 +95,7 @@ def _taken_over(config: Config, service: iRODSSession, book: Ledger, entry: Entr
     number = entry.status.attempt
     error = JobError("engine_failed", f"the engine of attempt {number} stopped without a word", remedy="retry the job")
     if entry.status.cancel_requested:
+        shards.cancel(book, entry, _ACTOR)
         book.transition(entry, states.CANCELLED, _ACTOR, [(record.LEASE, "", "")])
     else:
         again.try_again(config, service, book, entry, error, _ACTOR)
@@ -123,8 +124,4 @@ def _tell_why(book: Ledger, entry: Entry, row: delayed.Row | None) -> None:
 def _since_last(entry: Entry) -> float:
     """Seconds since the job's last transition, as far as clocks can be believed."""
     last = entry.status.transitions[-1:]
-    return abs(time.time() - _seconds(last[0]["time"])) if last else _GRACE
-
-
-def _seconds(told: str) -> float:
-    return timegm(time.strptime(told, "%Y-%m-%dT%H:%M:%SZ"))
+    return ledger.seconds_since(last[0]["time"]) if last else _GRACE

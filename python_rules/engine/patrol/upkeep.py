@@ -13,7 +13,7 @@ from irods.session import iRODSSession
 from python_rules.config import Config
 from python_rules.engine import leftovers, sessions
 from python_rules.engine.ledger import Entry, Ledger
-from python_rules.engine.transfer import queries
+from python_rules.engine.transfer import mending, queries
 from python_rules.jobs import model, record, states
 from python_rules.jobs.errors import JobError
 from python_rules.jobs.paths import split
@@ -29,6 +29,11 @@ def clean(config: Config, service: iRODSSession, book: Ledger) -> int:
     cleaned = sum(_clean(config, service, book, job_id, found) for job_id in jobs)
     _release_claims(book)
     return cleaned
+
+
+def mend_replicas(config: Config, service: iRODSSession, book: Ledger) -> int:
+    """Free objects whose replication a killed agent left in flight."""
+    return mending.mend(service)
 
 
 def _clean(config: Config, service: iRODSSession, book: Ledger, job_id: str, found: list[str]) -> bool:
@@ -72,7 +77,7 @@ def age_out(config: Config, service: iRODSSession, book: Ledger) -> int:
         return 0
     before = datetime.fromtimestamp(time.time() - config["jobs.retention_days"] * _DAY, UTC)
     found = service.query(Collection.name, DataObject.name).filter(
-        Like(Collection.name, f"{book.collection}/jobs/%"),
+        Like(Collection.name, f"{book.collection}/%"),
         Criterion("=", DataObjectMeta.name, record.STATE),
         In(DataObjectMeta.value, sorted(states.FINAL)),
         Criterion("<", DataObjectMeta.modify_time, before),

@@ -28,6 +28,11 @@ class SourceObject:
     modified: str = ""
     trouble: JobError | None = field(default=None, compare=False)
 
+    @property
+    def is_gone(self) -> bool:
+        """Whether it was named and is not there."""
+        return self.trouble is not None and not self.data_id
+
 
 @dataclass(frozen=True)
 class Listing:
@@ -37,6 +42,13 @@ class Listing:
     is_collection: bool
     objects: tuple[SourceObject, ...]
     collections: tuple[str, ...] = ()
+    # a collection, and all paths below it as they were before the first object
+    looked_below: str = field(default="", kw_only=True)
+    there: frozenset[str] = field(default=frozenset(), repr=False, compare=False, kw_only=True)
+
+    def is_free(self, path: str) -> bool:
+        """Whether nothing was at a path, as far as somebody has looked there."""
+        return bool(self.looked_below) and path.startswith(self.looked_below + "/") and path not in self.there
 
     @property
     def size(self) -> int:
@@ -51,21 +63,21 @@ def list_source(session: iRODSSession, source: str, only: tuple[str, ...] = ()) 
         return Listing(source, False, (_object(found, split(source)[1]),))
     if not queries.collection_exists(session, source):
         raise _missing(source)
-    objects = tuple(_objects(session, source))
-    if only:
-        return _narrowed(Listing(source, True, objects), only)
-    below = len(source) + 1
-    names = tuple(path[below:] for path in queries.collections_below(session, source))
-    return Listing(source, True, objects, names)
-
-
-def _objects(session: iRODSSession, source: str) -> Iterator[SourceObject]:
     by_path: dict[str, list[Replica]] = {}
-    for found in queries.replicas_below(session, source):
-        if not is_hidden(found.path):
-            by_path.setdefault(found.path, []).append(found)
+    for replica in queries.replicas_below(session, source):
+        by_path.setdefault(replica.path, []).append(replica)
+    collections = queries.collections_below(session, source)
+    objects = tuple(_objects(by_path, source))
+    names = tuple(path[len(source) + 1 :] for path in collections)
+    there = frozenset({*by_path, *collections})
+    listing = Listing(source, True, objects, names, looked_below=source, there=there)
+    return _narrowed(listing, only) if only else listing
+
+
+def _objects(by_path: dict[str, list[Replica]], source: str) -> Iterator[SourceObject]:
     for path in sorted(by_path):
-        yield _object(by_path[path], path[len(source) + 1 :])
+        if not is_hidden(path):
+            yield _object(by_path[path], path[len(source) + 1 :])
 
 
 def _object(found: list[Replica], relative: str) -> SourceObject:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple
 
 import irods.keywords as kw
 from irods.api_number import api_number
-from irods.column import Column, Criterion
+from irods.column import Column, Criterion, In
 from irods.connection import Connection
 from irods.exception import CAT_NO_ROWS_FOUND
 from irods.message import GenQueryResponse, iRODSMessage
@@ -71,9 +71,15 @@ def replica_numbers(session: iRODSSession, path: str) -> list[tuple[int, str]]:
     return [(row[DataObject.replica_number], row[DataObject.replica_status]) for row in same]
 
 
-def replicas_of(session: iRODSSession, data_id: int, zone: str) -> list[Replica]:
-    """All replicas of the data object with this id in a zone."""
-    wanted = session.query(*_REPLICA).filter(Criterion("=", DataObject.id, data_id))
+def replicas_of(session: iRODSSession, ids: Iterable[int], zone: str) -> list[Replica]:
+    """All replicas of the data objects with these ids in a zone."""
+    wanted = session.query(*_REPLICA).filter(_among(DataObject.id, ids))
+    return [_replica(row) for row in rows(session, in_zone(wanted, zone))]
+
+
+def replicas_named(session: iRODSSession, names: Iterable[str], zone: str) -> list[Replica]:
+    """All replicas of all data objects with these names, which hold nothing that a query could mistake."""
+    wanted = session.query(*_REPLICA).filter(_among(DataObject.name, names))
     return [_replica(row) for row in rows(session, in_zone(wanted, zone))]
 
 
@@ -102,18 +108,32 @@ def collections_below(session: iRODSSession, path: str) -> list[str]:
 
 def attributes(session: iRODSSession, data_id: int, zone: str) -> list[tuple[str, str, str]]:
     """The AVUs of a data object: attribute, value, unit."""
+    return attributes_of(session, [data_id], zone)[data_id]
+
+
+def attributes_of(session: iRODSSession, ids: Iterable[int], zone: str) -> dict[int, list[tuple[str, str, str]]]:
+    """The AVUs of data objects, by id."""
     columns = (DataObjectMeta.name, DataObjectMeta.value, DataObjectMeta.units)
-    wanted = session.query(*columns).filter(Criterion("=", DataObject.id, data_id))
-    found = rows(session, in_zone(wanted, zone))
-    return [(row[columns[0]], row[columns[1]], row[columns[2]] or "") for row in found]
+    found: dict[int, list[tuple[str, str, str]]] = {data_id: [] for data_id in ids}
+    wanted = session.query(DataObject.id, *columns).filter(_among(DataObject.id, found))
+    for row in rows(session, in_zone(wanted, zone)):
+        found[row[DataObject.id]].append((row[columns[0]], row[columns[1]], row[columns[2]] or ""))
+    return found
 
 
 def accesses(session: iRODSSession, data_id: int, zone: str) -> dict[int, int]:
     """Who may do what with a data object: access type (1050 read, 1200 own, ...) by user or group id."""
-    columns = (DataAccess.user_id, DataAccess.type)
-    wanted = session.query(*columns).filter(Criterion("=", DataAccess.data_id, data_id))
-    found = rows(session, in_zone(wanted, zone))
-    return {row[DataAccess.user_id]: row[DataAccess.type] for row in found}
+    return accesses_of(session, [data_id], zone)[data_id]
+
+
+def accesses_of(session: iRODSSession, ids: Iterable[int], zone: str) -> dict[int, dict[int, int]]:
+    """Who may do what with data objects, by id."""
+    columns = (DataAccess.data_id, DataAccess.user_id, DataAccess.type)
+    found: dict[int, dict[int, int]] = {data_id: {} for data_id in ids}
+    wanted = session.query(*columns).filter(_among(DataAccess.data_id, found))
+    for row in rows(session, in_zone(wanted, zone)):
+        found[row[columns[0]]][row[columns[1]]] = row[columns[2]]
+    return found
 
 
 def user_named(session: iRODSSession, user_id: int, zone: str) -> tuple[str, str] | None:
@@ -127,6 +147,12 @@ def in_zone(query: Query, zone: str) -> Query:
     """The query put to a zone's catalogue: without a path among its conditions it would stay in the session's own,
     where an id names something else."""
     return query.add_keyword(kw.ZONE_KW, zone)
+
+
+def _among(column: Column, values: Iterable[object]) -> Criterion:
+    """A condition that any of these values meets; they are numbers, or names that Sluice made."""
+    known = [str(value) for value in values]
+    return Criterion("=", column, known[0]) if len(known) == 1 else In(column, known)
 
 
 def equal(column: Column, text: str) -> Criterion:

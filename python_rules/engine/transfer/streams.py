@@ -6,6 +6,8 @@ object), name the client's default resource, and copy every block through a buff
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import os
 import socket
 
@@ -19,6 +21,7 @@ from python_rules.engine.blocks import Block
 from python_rules.engine.transfer.errors import told
 
 _UNKNOWN_SIZE = -1
+_PUT = 1  # oprType PUT_OPR
 
 
 class _Stream:
@@ -43,17 +46,13 @@ class _Stream:
         finally:
             self._connection.release()
 
+    def write(self, block: bytes) -> None:
+        """Write all of a block, in one round trip."""
+        with told(self.path):
+            self._connection.write_file(self._descriptor, block)
+
     def _opened(self, flags: int) -> int:
-        request = FileOpenRequest(
-            objPath=self.path,
-            createMode=0,
-            openFlags=flags,
-            offset=0,
-            dataSize=_UNKNOWN_SIZE,
-            numThreads=0,
-            oprType=0,
-            KeyValPair_PI=StringStringMap(self._options),
-        )
+        request = _request(self.path, flags, _UNKNOWN_SIZE, 0, self._options)
         self._connection.send(iRODSMessage("RODS_API_REQ", msg=request, int_info=api_number["DATA_OBJ_OPEN_AN"]))
         return int(self._connection.recv().int_info)
 
@@ -83,13 +82,67 @@ class Reader(_Stream):
             return  # it is gone already, which is what was wanted
 
 
-class Writer(_Stream):
-    """A pipeline's sink: makes a new data object, whose checksum the server computes when it is closed."""
+def write_over(session: iRODSSession, path: str, start: bytes) -> None:
+    """Write over the first bytes of an object; the server then computes its checksum anew."""
+    stream = _Stream(session, path, os.O_RDWR, **{kw.REG_CHKSUM_KW: ""})
+    try:
+        stream.write(start)
+    finally:
+        stream.close()
+
+
+class Writer:
+    """A pipeline's sink: makes a new data object, or begins one anew; the server computes its checksum.
+
+    The first block waits for a second one. An object of a single block, as most small ones are, is then sent in one
+    call, in which the server also compares what it stored with the checksum told here.
+    """
 
     def __init__(self, session: iRODSSession, path: str) -> None:
-        super().__init__(session, path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, **{kw.REG_CHKSUM_KW: ""})
+        self.path = path
+        self._session = session
+        self._first: bytes | None = None
+        self._stream: _Stream | None = None
 
     def write(self, block: Block) -> None:
-        """Write all of a block, in one round trip."""
-        with told(self.path):
-            self._connection.write_file(self._descriptor, bytes(block))
+        """Write all of a block of up to 4 MiB, in one round trip."""
+        if self._stream is None and self._first is None:
+            self._first = bytes(block)
+            return
+        if self._stream is None:
+            flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC
+            self._stream = _Stream(self._session, self.path, flags, **{kw.REG_CHKSUM_KW: ""})
+            self._stream.write(self._first or b"")
+        self._stream.write(bytes(block))
+
+    def close(self) -> None:
+        """End the object; raises JobError."""
+        if self._stream is not None:
+            return self._stream.close()
+        data = self._first or b""
+        checksum = "sha2:" + base64.b64encode(hashlib.sha256(data).digest()).decode()
+        options = {kw.DATA_INCLUDED_KW: "", kw.FORCE_FLAG_KW: "", kw.VERIFY_CHKSUM_KW: checksum}
+        request = _request(self.path, os.O_RDWR, len(data), _PUT, options)
+        with told(self.path), self._session.pool.get_connection() as connection:
+            message = iRODSMessage("RODS_API_REQ", msg=request, bs=data, int_info=api_number["DATA_OBJ_PUT_AN"])
+            connection.send(message)
+            connection.recv()
+        return None
+
+    def abandon(self) -> None:
+        """End it without the block that waits: what is there is going to be removed."""
+        if self._stream is not None:
+            self._stream.close()
+
+
+def _request(path: str, flags: int, size: int, operation: int, options: dict[str, str]) -> FileOpenRequest:
+    return FileOpenRequest(
+        objPath=path,
+        createMode=0,
+        openFlags=flags,
+        offset=0,
+        dataSize=size,
+        numThreads=0,
+        oprType=operation,
+        KeyValPair_PI=StringStringMap(options),
+    )

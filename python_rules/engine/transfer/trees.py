@@ -52,7 +52,7 @@ class TreeZone(Zone):
     @classmethod
     def of(cls, zone: Zone) -> TreeZone:
         """The same session and job."""
-        return cls(zone.session, zone.job_id, zone.attempt)
+        return cls(zone.session, zone.job_id, zone.attempt, zone.made_by)
 
     def collection_id(self, path: str) -> int | None:
         """The id of a collection; None if there is none."""
@@ -78,7 +78,7 @@ class TreeZone(Zone):
             return list(self._collection_avus(source.path))
         return super().attributes(source)
 
-    def check_unchanged(self, source: SourceObject) -> None:
+    def check_unchanged(self, source: SourceObject) -> int:
         """As Zone.check_unchanged; of a collection nothing may have come, gone or changed."""
         if not isinstance(source, SourceCollection):
             return super().check_unchanged(source)
@@ -89,7 +89,7 @@ class TreeZone(Zone):
                 f"{source.path} was changed while it was packed",
                 remedy="submit the job again when nobody writes there",
             )
-        return None
+        return 0
 
     def remove(self, path: str, trash: bool = False) -> None:
         """As Zone.remove; a collection goes with all that is in it."""
@@ -150,6 +150,22 @@ class TreeZone(Zone):
         with told(path):
             for attribute, value, unit in avus:
                 self._session.metadata.add(Collection, path, iRODSMeta(attribute, value, unit or None))
+
+    def collection_avus(self, path: str) -> list[Avu]:
+        """The AVUs of a collection."""
+        with told(path):
+            return list(self._collection_avus(path))
+
+    def copy_collection_access(self, model: str, made: str) -> None:
+        """Give a collection the access rights of another, inheritance included."""
+        with told(model):
+            access = list(self._collection_access(model))
+            inherits = self._session.collections.get(model).inheritance
+        for user, level in access:
+            self._grant(made, user, level)
+        if inherits:
+            with told(made):
+                self._session.acls.set(iRODSAccess("inherit", made))
 
     def _grant(self, path: str, user: str, access: str) -> None:
         account = self._session.pool.account

@@ -11,10 +11,9 @@ import contextlib
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-import irods.keywords as kw
 from irods.access import iRODSAccess
 from irods.api_number import api_number
-from irods.exception import CAT_INVALID_GROUP, CAT_INVALID_USER
+from irods.exception import CAT_INVALID_GROUP, CAT_INVALID_USER, CAT_NAME_EXISTS_AS_DATAOBJ
 from irods.message import FileOpenRequest, ObjCopyRequest, StringStringMap, iRODSMessage
 from irods.meta import AVUOperation, iRODSMeta
 from irods.models import DataObject
@@ -25,7 +24,7 @@ from python_rules.engine.transfer import queries
 from python_rules.engine.transfer.errors import told
 from python_rules.engine.transfer.listing import Listing, SourceObject, list_source
 from python_rules.engine.transfer.queries import GOOD, Replica
-from python_rules.engine.transfer.streams import Reader, Writer
+from python_rules.engine.transfer.streams import Reader, Writer, write_over
 from python_rules.engine.watch import UNWATCHED
 from python_rules.jobs.errors import JobError
 from python_rules.jobs.paths import HIDDEN_PREFIX, split, zone_of
@@ -49,11 +48,15 @@ class Existing:
 class Zone:
     """A session of the job's user, for one thread at a time; every method raises JobError alone."""
 
-    def __init__(self, session: iRODSSession, job_id: str, attempt: int = 0) -> None:
+    def __init__(self, session: iRODSSession, job_id: str, attempt: int = 0, made_by: str = "") -> None:
         self._session = session
         self.job_id = job_id
+        self.made_by = made_by or job_id  # what results say: the job's id, also where a part of it made them
         self.attempt = attempt
         self._users: dict[tuple[int, str], tuple[str, str] | None] = {}
+        self._avus: dict[int, builtins.list[Avu]] = {}  # of the objects that it has learnt of, by data id
+        self._access: dict[int, dict[int, int]] = {}
+        self._inherited: dict[str, dict[int, int]] = {}  # what a new object in a collection has, for the same objects
 
     @property
     def session(self) -> iRODSSession:
@@ -65,8 +68,18 @@ class Zone:
         with told(source):
             return list_source(self._session, source, only)
 
+    def learn(self, sources: builtins.list[SourceObject]) -> None:
+        """Ask for the AVUs and access rights of objects of one zone, in one query each; forget those of others."""
+        ids, zone = [source.data_id for source in sources], zone_of(sources[0].path)
+        self._inherited = {}
+        with told(split(sources[0].path)[0]):
+            self._avus = queries.attributes_of(self._session, ids, zone)
+            self._access = queries.accesses_of(self._session, ids, zone)
+
     def attributes(self, source: SourceObject) -> builtins.list[Avu]:
         """The AVUs of an object."""
+        if source.data_id in self._avus:
+            return self._avus[source.data_id]
         with told(source.path):
             return queries.attributes(self._session, source.data_id, zone_of(source.path))
 
@@ -93,6 +106,12 @@ class Zone:
                 raise _taken(target, "a collection")
         return None
 
+    def paths_below(self, collection: str) -> frozenset[str]:
+        """The paths of all that is in a collection and below it."""
+        with told(collection):
+            objects = {found.path for found in queries.replicas_below(self._session, collection)}
+            return frozenset(objects.union(queries.collections_below(self._session, collection)))
+
     def make_collections(self, root: str, below: Iterable[str]) -> None:
         """Make a collection and those below it (relative paths, parents first) that are not there yet."""
         with told(root):
@@ -117,25 +136,39 @@ class Zone:
             remedy="make the collection first (imkdir)",
         )
 
-    def check_unchanged(self, source: SourceObject) -> None:
-        """Raise JobError ``source_changed`` if somebody wrote to the object since it was listed."""
+    def check_unchanged(self, source: SourceObject) -> int:
+        """How many replicas an object has; raises JobError ``source_changed`` if it changed since it was listed."""
         with told(source.path):
-            found = queries.replicas_of(self._session, source.data_id, zone_of(source.path))
-        for replica in found:
-            seen = (replica.path, replica.size, replica.modified)
-            if replica.status == GOOD and seen == (source.path, source.size, source.modified):
-                return
-        raise JobError(
-            "source_changed",
-            f"{source.path} was changed while it was read",
-            remedy="submit the job again when nobody writes to it",
-            object_path=source.path,
-        )
+            found = queries.replicas_of(self._session, [source.data_id], zone_of(source.path))
+        _check_unchanged(source, found)
+        return len(found)
 
     def verify(self, path: str, passed: Passed) -> None:
         """Compare what the server stored with what was sent; raises JobError ``verification_failed``."""
         with told(path):
-            good = [found for found in queries.replicas(self._session, path) if found.status == GOOD]
+            found = queries.replicas(self._session, path)
+        self._verify(path, passed, found)
+
+    def check(self, written: builtins.list[tuple[str, Passed, SourceObject]]) -> dict[str, JobError]:
+        """``verify`` and ``check_unchanged`` for several hidden siblings and their sources, in two queries; the errors
+        by hidden path."""
+        hidden, source = written[0][0], written[0][2].path
+        with told(split(hidden)[0]):
+            made = queries.replicas_named(self._session, (split(path)[1] for path, _, _ in written), zone_of(hidden))
+        with told(split(source)[0]):
+            ids = (source.data_id for _, _, source in written)
+            read = queries.replicas_of(self._session, ids, zone_of(source))
+        wrong: dict[str, JobError] = {}
+        for path, passed, one in written:
+            try:
+                self._verify(path, passed, [replica for replica in made if replica.path == path])
+                _check_unchanged(one, [replica for replica in read if replica.data_id == one.data_id])
+            except JobError as error:
+                wrong[path] = error
+        return wrong
+
+    def _verify(self, path: str, passed: Passed, found: builtins.list[Replica]) -> None:
+        good = [replica for replica in found if replica.status == GOOD]
         if not good:
             raise _unverified(path, "no replica of it is good")
         for replica in good:
@@ -144,6 +177,16 @@ class Zone:
             if self._checksum(replica) != passed.written_sha256:
                 raise _unverified(path, "its checksum is not that of what was sent")
 
+    def sha256_of(self, path: str, size: int) -> str:
+        """The SHA-256 of what the server gives back of an object of this size, in bytes."""
+        reader, tally = self.reader(path), Tally()
+        try:
+            for _ in tally.over(read_blocks(reader, size, UNWATCHED)):
+                pass
+        finally:
+            reader.close()
+        return tally.sha256
+
     def dress(self, path: str, avus: Iterable[Avu], source: SourceObject) -> None:
         """Give an object its AVUs, all or none, and the access rights of the source."""
         with told(path):
@@ -151,11 +194,25 @@ class Zone:
             self._add(path, [avu for avu in avus if all(len(part.encode()) <= LONGEST_VALUE for part in avu)])
             self._copy_access(path, source)
 
+    def give(self, path: str, avus: Iterable[Avu]) -> None:
+        """Give an object AVUs, all or none."""
+        with told(path):
+            if wanted := list(avus):
+                self._add(path, wanted)
+
+    def touch(self, path: str, modified: float) -> None:
+        """Set an object's modify time, in seconds since 1970; the catalogue keeps whole ones."""
+        with told(path):
+            self._session.data_objects.touch(path, no_create=True, seconds_since_epoch=max(0, int(modified)))
+
     def publish(self, hidden: str, target: str, replace: bool) -> None:
         """Give a verified object its final name; ``replace`` takes away what has it, once the new one is there."""
         with told(target):
-            if not (replace and queries.replicas(self._session, target)):
+            try:
                 return self._rename(hidden, target)
+            except CAT_NAME_EXISTS_AS_DATAOBJ:
+                if not replace:
+                    raise
             old = hidden + OLD
             self._rename(target, old)
             try:
@@ -167,10 +224,7 @@ class Zone:
 
     def write_start(self, path: str, start: bytes) -> None:
         """Write over the first bytes of an object, as many as are given, and have the server make its checksum anew."""
-        with told(path):
-            with self._session.data_objects.open(path, "r+") as stream:
-                stream.write(start)
-            self._session.data_objects.chksum(path, **{kw.FORCE_CHKSUM_KW: ""})
+        write_over(self._session, path, start)
 
     def change_avus(self, path: str, remove: Iterable[Avu], add: Iterable[Avu]) -> None:
         """Take AVUs from an object and give it others, all or none."""
@@ -178,11 +232,6 @@ class Zone:
         operations += [AVUOperation(operation="add", avu=iRODSMeta(a, v, u or None)) for a, v, u in add]
         with told(path):
             self._session.metadata.apply_atomic_operations(DataObject, path, *operations)
-
-    def replica_count(self, source: SourceObject) -> int:
-        """How many replicas an object has."""
-        with told(source.path):
-            return len(queries.replicas_of(self._session, source.data_id, zone_of(source.path)))
 
     def remove(self, path: str, trash: bool = False) -> None:
         """Remove an object, or move it to the trash."""
@@ -235,15 +284,7 @@ class Zone:
     def _checksum(self, replica: Replica) -> str:
         """The server's SHA-256; where the zone prefers another hash, that of what it gives back."""
         known = replica.checksum or str(self._session.data_objects.chksum(replica.path))
-        if known.startswith("sha2:"):
-            return known
-        reader, tally = self.reader(replica.path), Tally()
-        try:
-            for _ in tally.over(read_blocks(reader, replica.size, UNWATCHED)):
-                pass
-        finally:
-            reader.close()
-        return tally.sha256
+        return known if known.startswith("sha2:") else self.sha256_of(replica.path, replica.size)
 
     def _add(self, path: str, avus: builtins.list[Avu]) -> None:
         if zone_of(path) == self._session.pool.account.proxy_zone:  # that of the server
@@ -258,11 +299,26 @@ class Zone:
         zone = zone_of(source.path)
         # A user of one zone need not be known in the other, and has no rights there then.
         unknown = () if zone == zone_of(path) else (CAT_INVALID_USER, CAT_INVALID_GROUP)
-        for user_id, access in queries.accesses(self._session, source.data_id, zone).items():
+        known = self._access.get(source.data_id)
+        wanted = queries.accesses(self._session, source.data_id, zone) if known is None else known
+        for user_id, access in wanted.items():
             user = self._user(user_id, zone)
-            if user and user != own and access in iRODSAccess.strings:
-                with contextlib.suppress(*unknown):
-                    self._session.acls.set(iRODSAccess(iRODSAccess.to_string(access), path, *user))
+            if user is None or user == own or access not in iRODSAccess.strings:
+                continue
+            if known is not None and self._has_already(path, zone).get(user_id) == access:
+                continue
+            with contextlib.suppress(*unknown):
+                self._session.acls.set(iRODSAccess(iRODSAccess.to_string(access), path, *user))
+
+    def _has_already(self, path: str, zone: str) -> dict[int, int]:
+        """What rights a new object has by inheritance; ids of another zone mean nothing there."""
+        collection = split(path)[0]
+        if zone_of(path) != zone:
+            return {}
+        if collection not in self._inherited:
+            number = queries.replicas(self._session, path)[0].data_id
+            self._inherited[collection] = queries.accesses(self._session, number, zone)
+        return self._inherited[collection]
 
     def _user(self, user_id: int, zone: str) -> tuple[str, str] | None:
         if (user_id, zone) not in self._users:
@@ -289,6 +345,19 @@ def rename_end(path: str) -> FileOpenRequest:
         numThreads=0,
         oprType=_RENAME,
         KeyValPair_PI=StringStringMap(),
+    )
+
+
+def _check_unchanged(source: SourceObject, found: Iterable[Replica]) -> None:
+    for replica in found:
+        seen = (replica.path, replica.size, replica.modified)
+        if replica.status == GOOD and seen == (source.path, source.size, source.modified):
+            return
+    raise JobError(
+        "source_changed",
+        f"{source.path} was changed while it was read",
+        remedy="submit the job again when nobody writes to it",
+        object_path=source.path,
     )
 
 

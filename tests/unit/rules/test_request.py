@@ -24,7 +24,7 @@ def test_defaults_are_filled_in() -> None:
 
     assert (request.compression, request.level, request.encryption) == ("zstd", 3, "aes256-gcm")
     assert (request.existing, request.original) == ("refuse", "keep")
-    assert request.suffix() == ".zst.tink"
+    assert request.ending() == ".zst.tink"
 
 
 @pytest.mark.parametrize("given", [True, "true"])
@@ -33,7 +33,7 @@ def test_a_packed_collection_has_a_name_of_its_own(given: object) -> None:
     request = model.from_json({**GOOD, "pack": given})
 
     assert request.pack is True
-    assert request.suffix() == ".tar.zst.tink"
+    assert request.ending() == ".tar.zst.tink"
     assert model.from_json({**GOOD, "pack": ""}).pack is False
 
 

@@ -1,0 +1,141 @@
+"""Connections that break in the middle: every transfer ends with the right content, and little is sent twice."""
+
+from __future__ import annotations
+
+import os
+import random
+import uuid
+from collections.abc import Callable
+
+import pytest
+
+from python_rules.engine import pipeline
+from python_rules.engine.codec import Chain
+from python_rules.engine.pipeline import Passed
+from python_rules.engine.staging.persistent import Sink, Source
+from python_rules.engine.systems.place import Incoming, Outgoing, Place
+from python_rules.engine.watch import UNWATCHED
+from python_rules.jobs.errors import JobError
+from tests.systems.cutting import Cutting, cutting
+from tests.systems.peers import Peer
+from tests.systems.test_contract import put, read, sha256
+from tests.unit.engine.conftest import MemorySink, MemorySource
+
+MIB = 1 << 20
+BLOCK = 4 * MIB
+SIZE = 12 * MIB + 11
+
+
+class Line:
+    """A system behind a proxy that cuts, opened anew after each cut."""
+
+    def __init__(self, peer: Peer, proxy: Cutting) -> None:
+        address = str(peer.settings["address"]).rpartition(":")[0]
+        self._system = {"address": f"{address}:{proxy.port}", **_trusting(peer, proxy)}
+        self._peer = peer
+        self._place: Place | None = None
+
+    def place(self) -> Place:
+        self.close()
+        self._place = self._peer.open(**self._system)
+        return self._place
+
+    def close(self) -> None:
+        if self._place is not None:
+            self._place.close()
+            self._place = None
+
+
+def _trusting(peer: Peer, proxy: Cutting) -> dict[str, str]:
+    """The server's key under the proxy's port."""
+    if peer.kind != "sftp":
+        return {}
+    known = str(peer.settings["known_hosts"])
+    with open(known) as file:
+        key = file.read().split(" ", 1)[1]
+    with open(f"{known}.{proxy.port}", "w") as file:
+        file.write(f"[127.0.0.1]:{proxy.port} {key}")
+    return {"known_hosts": f"{known}.{proxy.port}"}
+
+
+def up(line: Line, path: str, data: bytes) -> Passed:
+    """Write a file across cuts."""
+    token = f"{uuid.uuid4()}-abc.1"
+    sink = Sink(lambda: _writing(line, path, len(data), token), UNWATCHED)
+    passed = pipeline.run(MemorySource(data), Chain(), sink, size=len(data))
+    sink.publish(passed.written_size, passed.written_sha256, None)
+    return passed
+
+
+def _writing(line: Line, path: str, size: int, token: str) -> Outgoing:
+    return line.place().write(path, size, token)
+
+
+def down(line: Line, path: str, size: int) -> bytes:
+    """Read a file across cuts."""
+
+    def opened(offset: int) -> Incoming:
+        return line.place().read(path, offset)
+
+    sink = MemorySink()
+    source = Source(opened, UNWATCHED)
+    pipeline.run(source, Chain(), sink, size=size)
+    source.close()
+    return bytes(sink.data)
+
+
+def cut_at_random(peer: Peer, folder: str, rounds: int, seed: int) -> None:
+    """Transfers in both directions with one cut each, at random points; what is sent twice is a block at most."""
+    chosen, data, path = random.Random(seed), os.urandom(SIZE), f"{folder}/file"
+    plain = peer.open()
+    put(peer, plain, path, data)
+    for _ in range(rounds):
+        with cutting(int(str(peer.settings["address"]).rpartition(":")[2])) as proxy:
+            line = Line(peer, proxy)
+            proxy.cuts = [chosen.randrange(20_000, SIZE)]
+            assert sha256(down(line, path, SIZE)) == sha256(data)
+            assert proxy.made == 1
+            assert proxy.down < SIZE + BLOCK + 2 * MIB, "more than a block came twice (and the two logins)"
+            if peer.writes:
+                proxy.cuts, before = [chosen.randrange(20_000, SIZE)], proxy.up
+                up(line, path + "-up", data)
+                assert proxy.made == 2
+                assert proxy.up - before < SIZE + BLOCK + 2 * MIB, "more than a block was sent twice"
+            line.close()
+    if peer.writes:
+        assert read(plain, path + "-up") == data
+    plain.close()
+
+
+@pytest.mark.parametrize("kind", ["sftp", "http"])
+def test_a_cut_costs_a_block_at_most(peers: Callable[[str], Peer], kind: str) -> None:
+    """Three random points for each type."""
+    cut_at_random(peers(kind), _folder(peers(kind)), 3, 1)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("kind", ["sftp", "http"])
+def test_a_hundred_cuts(peers: Callable[[str], Peer], kind: str) -> None:
+    """The same a hundred times: equal checksums always."""
+    cut_at_random(peers(kind), _folder(peers(kind)), 50 if kind == "sftp" else 100, 2)
+
+
+def test_a_server_that_stays_away_is_given_up(peers: Callable[[str], Peer]) -> None:
+    """After so many tries without a byte the error goes to the job, as one that passes."""
+    gone = peers("sftp").system(address="127.0.0.1:1")
+
+    def opened(offset: int) -> Incoming:
+        raise gone.error("system_unavailable", "it does not take connections")
+
+    with pytest.raises(JobError) as caught:
+        Source(opened, UNWATCHED, first_pause=0.001).readinto(bytearray(10))
+    assert caught.value.code == "system_unavailable"
+
+
+def _folder(peer: Peer) -> str:
+    name = uuid.uuid4().hex[:8]
+    if peer.writes:
+        with_place = peer.open()
+        with_place.make_folder(name)
+        with_place.close()
+    return name
