@@ -70,7 +70,7 @@ SETTINGS: Dict[str, Setting] = {
     "keys.audit": Setting(str, "", "file of the audit log; default: the keyring's name with .audit"),
     "keys.destroy_days": Setting((int, float), 7, "days from the order to destroy a key until it is done"),
     "hooks.quiet_seconds": Setting((int, float), 2, "how long after a first arrival a policy waits for more"),
-    "hooks.policy_cache_seconds": Setting((int, float), 10, "how long an agent remembers the list of policies"),
+    "hooks.policy_cache_seconds": Setting((int, float), 0.25, "how long an agent remembers the list of policies"),
     "hooks.arrivals": Setting(
         str, "on", "off: event handlers call irods_policy_sluice_arrived, or only the patrol looks", ("on", "off")
     ),

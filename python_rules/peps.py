@@ -133,6 +133,8 @@ def _json_of(buffer: Any) -> Dict[str, Any]:
 def checked_policy(call: Call, collection: str, value: str) -> Optional[int]:
     """The code that refuses a policy, if it is wrong; the reason goes to the server's log, as a real server drops
     texts: sluice_policy_set tells it."""
+    global _policies
+    _policies = (0.0, [])  # what comes next through this agent meets it
     if not value:
         return None
     try:

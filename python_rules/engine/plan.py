@@ -8,8 +8,9 @@ from typing import Any
 from irods.session import iRODSSession
 
 from python_rules.config import Config
-from python_rules.engine import accept, identity, opening, operations, preflight, sessions, space
+from python_rules.engine import accept, identity, opening, preflight, sessions, space
 from python_rules.engine.codec.table import shrinkage
+from python_rules.engine.operations import table as operations
 from python_rules.engine.staging import stage
 from python_rules.engine.transfer import queries
 from python_rules.engine.transfer.listing import Listing, SourceObject

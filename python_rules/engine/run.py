@@ -13,13 +13,14 @@ from typing import Any, TypeVar
 from irods.exception import NetworkException, iRODSException
 
 from python_rules.config import Config
-from python_rules.engine import identity, lease, leftovers, operations, sessions, shards
+from python_rules.engine import identity, lease, leftovers, sessions, shards
 from python_rules.engine.again import try_again
 from python_rules.engine.convert import Converted, Tools, Watch, target_looked_at
 from python_rules.engine.group import groups
 from python_rules.engine.lease import Lease
 from python_rules.engine.ledger import Entry, Ledger, now
 from python_rules.engine.meter import Meter
+from python_rules.engine.operations import table as operations
 from python_rules.engine.parallel import Workers
 from python_rules.engine.staging import cleaning, stage
 from python_rules.engine.threads import Zones

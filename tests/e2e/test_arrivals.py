@@ -220,8 +220,10 @@ def landed(zone: Bench, files: Path) -> Iterator[dict[str, str]]:
                 arrival.act(admin if arrival.by_admin else user, places[name])
             yield places
             for name, arrival in ARRIVALS.items():
-                if arrival.by_admin:
-                    admin.session.collections.remove(places[name], recurse=True, force=True)
+                if arrival.by_admin:  # what lies outside the vault would keep its owner from being removed
+                    for _, _, found in admin.session.collections.get(places[name]).walk():
+                        for data_object in found:
+                            data_object.unlink(force=True)
 
 
 class clients:  # noqa: N801 - a context manager
@@ -268,6 +270,7 @@ def jobs_of(zone: Bench, place: str) -> list[dict[str, Any]]:
     return [job for job in told if job["source"] == place]
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("name", ARRIVALS)
 def test_each_content_makes_one_job(zone: Bench, landed: dict[str, str], name: str) -> None:
     """What arrived is worked on once; neither the original nor our own result comes round again."""

@@ -145,7 +145,6 @@ MATRIX = [
     if not (step in ONLY_REMOVE and asked.get("original", "keep") == "keep")
 ]
 SAMPLE = [
-    ("compress", "claimed", "engine"),
     ("compress", "middle", "agent"),
     ("compress", "last block", "delay server"),
     ("replace", "taken away", "everything"),

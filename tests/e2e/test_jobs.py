@@ -199,6 +199,7 @@ def test_a_claim_is_made_once(zone: Bench, place: str, book: Ledger) -> None:
     zone.ended(job_id)
 
 
+@pytest.mark.long
 def test_a_job_whose_rule_is_gone_is_queued_again(zone: Bench, place: str, book: Ledger) -> None:
     """A queued job without a delayed rule, and with a claim that a dead engine left, runs after the patrol saw it."""
     zone.write(f"{place}/in", TEXT)

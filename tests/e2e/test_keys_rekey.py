@@ -116,6 +116,7 @@ def test_a_collection_is_rekeyed(place: Place) -> None:
     assert place.opened() == dict.fromkeys(WAYS, CONTENT)
 
 
+@pytest.mark.long
 def test_what_needs_nothing_is_left_alone(place: Place) -> None:
     """A second time, and in a collection of plain objects, nothing is written."""
     write(place.session, f"{place.path}/aes256-gcm/plain", b"plain")
@@ -126,6 +127,7 @@ def test_what_needs_nothing_is_left_alone(place: Place) -> None:
     assert {path: (item.id, item.modify_time) for path, item in place.objects().items()} == before
 
 
+@pytest.mark.long
 def test_an_attempt_that_broke_in_the_header_is_finished(place: Place, site: EmbeddedSite) -> None:
     """Killed after it had noted the new header, before or while it wrote it."""
     place.keyring.rotate(place.key)
@@ -153,6 +155,7 @@ def test_rekeying_to_a_key_needs_its_grant(place: Place) -> None:
     assert (asked["error"]["code"], asked["error"]["field"]) == ("bad_value", "target")
 
 
+@pytest.mark.long
 def test_a_cut_audit_log_is_noticed(place: Place, site: EmbeddedSite, capsys: pytest.CaptureFixture[str]) -> None:
     """The patrol notes the head in the catalogue: the chain alone would verify, and the log is not given a new mark."""
     command, log = ["--config", site.settings.path, "audit"], Log.of(site.settings)
@@ -172,6 +175,7 @@ def test_a_cut_audit_log_is_noticed(place: Place, site: EmbeddedSite, capsys: py
             Path(log.path).write_bytes(whole)
 
 
+@pytest.mark.long
 def test_a_shredded_version_takes_its_objects_along(
     place: Place, site: EmbeddedSite, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -174,6 +174,7 @@ def set_replica(zone: Bench, path: str, status: str) -> None:
         session.data_objects.modDataObjMeta({"objPath": path, "replNum": 0}, {"replStatus": status, kw.ADMIN_KW: ""})
 
 
+@pytest.mark.long
 def test_a_cancel_reaches_all_parts(zone: Bench) -> None:
     """Parts that run and parts that wait are over, and so is the job; nothing hidden stays."""
     place = filled(zone, OBJECTS)
@@ -193,6 +194,7 @@ def test_a_cancel_reaches_all_parts(zone: Bench) -> None:
     until(clean, "hidden siblings to go")
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("whose", ["part", "job"])
 def test_a_dead_engine_of_a_big_job_loses_nothing(zone: Bench, whose: str) -> None:
     """kill -9 of a part's engine or of the job's own: the patrol sees to it, and every object is there once."""

@@ -249,6 +249,7 @@ def test_only_what_is_meant_is_worked_on(zone: Bench) -> None:
     assert jobs_of(zone, place)[0]["progress"]["objects_total"] == 1
 
 
+@pytest.mark.long
 def test_what_came_while_hooks_were_off_is_found(zone: Bench, landing: str) -> None:
     """The patrol sees an object that no hook marked: here one that the engine's own name hid."""
     if not isinstance(zone.site, EmbeddedSite):

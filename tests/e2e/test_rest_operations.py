@@ -113,6 +113,7 @@ def test_log_lines_are_json_and_name_the_job(watched: Watched, stack: Stack, job
     assert SECRET not in watched.services.log()
 
 
+@pytest.mark.long
 def test_readiness_names_a_worker_that_is_gone(watched: Watched) -> None:
     """Once it has been silent for a while; a new one makes the service ready again."""
     services = watched.services

@@ -103,7 +103,7 @@ def by_irule(zone: Bench, environment: Path, file: str, values: dict[str, str]) 
     return dict(json.loads(done.stdout))
 
 
-WAYS = [by_python, by_irule] if shutil.which("irule") else [by_python]
+WAYS = [by_python, *([pytest.param(by_irule, marks=pytest.mark.long)] if shutil.which("irule") else [])]
 
 
 def test_no_file_is_left_out() -> None:

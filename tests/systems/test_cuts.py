@@ -107,7 +107,7 @@ def cut_at_random(peer: Peer, folder: str, rounds: int, seed: int) -> None:
     plain.close()
 
 
-@pytest.mark.parametrize("kind", ["sftp", "http"])
+@pytest.mark.parametrize("kind", [pytest.param("sftp", marks=pytest.mark.long), "http"])
 def test_a_cut_costs_a_block_at_most(peers: Callable[[str], Peer], kind: str) -> None:
     """Three random points for each type."""
     cut_at_random(peers(kind), _folder(peers(kind)), 3, 1)

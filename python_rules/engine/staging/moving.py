@@ -177,7 +177,7 @@ class Moving(Conversion):
             return item.checksum
         tally = Tally()
         with closes(place.read(item.path)) as reader:
-            for _ in tally.over(read_blocks(reader, item.size, self._watch)):
+            for _ in tally.over(read_blocks(reader, item.size if item.size >= 0 else None, self._watch)):
                 pass
         return tally.sha256
 
