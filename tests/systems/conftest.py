@@ -10,12 +10,11 @@ from typing import Any
 import pytest
 
 from python_rules.engine.systems.place import Place
+from tests.systems.kinds import KINDS
 from tests.systems.peers import PEERS, Peer
 from tests.systems.peers_objects import OBJECT_PEERS
 
-# A type whose server takes long to start belongs to make test-long.
 ALL = {**PEERS, **OBJECT_PEERS}
-KINDS = [*PEERS, *(pytest.param(kind, marks=pytest.mark.long) for kind in OBJECT_PEERS)]
 
 
 @pytest.fixture(scope="session")

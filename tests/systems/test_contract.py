@@ -11,6 +11,7 @@ import pytest
 from python_rules.engine.pipeline import Tally
 from python_rules.engine.systems.place import FILE, LINK, Place
 from python_rules.jobs.errors import JobError
+from tests.systems.kinds import LINKED, RESUMING, WRITABLE
 from tests.systems.peers import Peer
 
 MIB = 1 << 20
@@ -58,11 +59,6 @@ def read(place: Place, path: str, offset: int = 0, step: int = BLOCK) -> bytes:
 def listed(place: Place, path: str) -> list[str]:
     start = len(path) + 1 if path else 0
     return [item.path[start:] for item in place.walk(path)]
-
-
-def writing(peer: Peer) -> None:
-    if not peer.writes:
-        pytest.skip(f"nothing is written to {peer.kind}")
 
 
 @pytest.mark.parametrize("size", SIZES)
@@ -121,9 +117,9 @@ def test_no_path_leaves_the_base(place: Place, path: str) -> None:
         assert caught.value.code == "bad_path"
 
 
+@pytest.mark.parametrize("peer", WRITABLE, indirect=True)
 def test_nothing_is_seen_before_it_is_published(peer: Peer, place: Place, folder: str) -> None:
     """While a file is written, and after it was given up, neither a listing nor its name shows anything."""
-    writing(peer)
     outgoing = place.write(f"{folder}/file", 10)
     outgoing.write(b"0123456789")
 
@@ -134,9 +130,9 @@ def test_nothing_is_seen_before_it_is_published(peer: Peer, place: Place, folder
     assert (place.find(f"{folder}/file"), listed(place, folder)) == (None, [])
 
 
+@pytest.mark.parametrize("peer", WRITABLE, indirect=True)
 def test_what_was_not_stored_as_sent_is_not_published(peer: Peer, place: Place, folder: str) -> None:
     """Another hash or size than what the far side holds is an error, and what had the name keeps it."""
-    writing(peer)
     write(place, f"{folder}/file", b"the old one")
 
     for size, told in ((10, sha256(b"something else")), (11, sha256(b"0123456789"))):
@@ -151,9 +147,9 @@ def test_what_was_not_stored_as_sent_is_not_published(peer: Peer, place: Place, 
     assert listed(place, folder) == ["file"]
 
 
+@pytest.mark.parametrize("peer", WRITABLE, indirect=True)
 def test_publishing_replaces(peer: Peer, place: Place, folder: str) -> None:
     """A second file of the same name takes the place of the first, whole."""
-    writing(peer)
     write(place, f"{folder}/file", b"long content of the first")
 
     how = write(place, f"{folder}/file", b"second")
@@ -162,9 +158,9 @@ def test_publishing_replaces(peer: Peer, place: Place, folder: str) -> None:
     assert read(place, f"{folder}/file") == b"second"
 
 
+@pytest.mark.parametrize("peer", WRITABLE, indirect=True)
 def test_modify_times_are_kept(peer: Peer, place: Place, folder: str) -> None:
     """A published file has the time that it was given, to the second."""
-    writing(peer)
     write(place, f"{folder}/file", b"x", TIME)
 
     found = place.find(f"{folder}/file")
@@ -193,9 +189,9 @@ def test_a_walk_tells_parents_first_and_empty_folders(peer: Peer, place: Place, 
     assert found == [name for name in wanted if peer.writes or not name.startswith("empty")]
 
 
+@pytest.mark.parametrize("peer", WRITABLE, indirect=True)
 def test_files_and_empty_folders_are_removed(peer: Peer, place: Place, folder: str) -> None:
     """What was removed is gone; a folder goes once it is empty."""
-    writing(peer)
     write(place, f"{folder}/inner/file", b"x")
 
     place.remove(f"{folder}/inner/file")
@@ -204,9 +200,9 @@ def test_files_and_empty_folders_are_removed(peer: Peer, place: Place, folder: s
     assert listed(place, folder) == []
 
 
+@pytest.mark.parametrize("peer", WRITABLE, indirect=True)
 def test_links_are_told_of_and_made(peer: Peer, place: Place, folder: str) -> None:
     """A link is told of as a link; one that would leave the base is refused."""
-    writing(peer)
     if not peer.links:
         with pytest.raises(JobError) as caught:
             place.make_link(f"{folder}/link", "file")
@@ -225,10 +221,9 @@ def test_links_are_told_of_and_made(peer: Peer, place: Place, folder: str) -> No
         assert caught.value.code == "bad_path"
 
 
+@pytest.mark.parametrize("peer", LINKED, indirect=True)
 def test_nothing_goes_through_a_link(peer: Peer, place: Place, folder: str) -> None:
     """A link in the middle of a path, or at its end, is not followed, though it leads to something below the base."""
-    if not peer.links:
-        pytest.skip(f"{peer.kind} has no links")
     write(place, f"{folder}/real/file", b"x")
     place.make_link(f"{folder}/way", "real")
     place.make_link(f"{folder}/end", "real/file")
@@ -247,9 +242,9 @@ def test_nothing_goes_through_a_link(peer: Peer, place: Place, folder: str) -> N
     assert read(place, f"{folder}/real/file") == b"x"
 
 
+@pytest.mark.parametrize("peer", WRITABLE, indirect=True)
 def test_a_later_attempt_goes_on(peer: Peer, opened: Callable[..., Place], folder: str) -> None:
     """What a broken attempt wrote is held for the next one of the same job and content, and for no other."""
-    writing(peer)
     job, data = str(uuid.uuid4()), os.urandom(12 * MIB + 9)
     first = opened().write(f"{folder}/file", len(data), f"{job}-abc.1")
     first.write(data[:BLOCK])
@@ -270,11 +265,9 @@ def test_a_later_attempt_goes_on(peer: Peer, opened: Callable[..., Place], folde
     assert listed(place, folder) == ["file"]
 
 
+@pytest.mark.parametrize("peer", RESUMING, indirect=True)
 def test_what_is_held_can_be_cut_back(peer: Peer, opened: Callable[..., Place], folder: str) -> None:
     """What is held is given back to be compared, and writing goes on before its end."""
-    writing(peer)
-    if not peer.resumes:
-        pytest.skip(f"{peer.kind} holds nothing")
     job = str(uuid.uuid4())
     first = opened().write(f"{folder}/file", 20, f"{job}-abc.1")
     first.write(b"0123456789wrong")
@@ -293,9 +286,9 @@ def test_what_is_held_can_be_cut_back(peer: Peer, opened: Callable[..., Place], 
     assert read(place, f"{folder}/file") == b"0123456789abcdefghij"
 
 
+@pytest.mark.parametrize("peer", WRITABLE, indirect=True)
 def test_what_a_job_left_is_cleaned_up(peer: Peer, opened: Callable[..., Place], folder: str) -> None:
     """``clean`` removes what one job left below a folder, and nothing else."""
-    writing(peer)
     jobs = [str(uuid.uuid4()), str(uuid.uuid4())]
     for job in jobs:
         left = opened().write(f"{folder}/file", 8, f"{job}-abc.1")
@@ -313,9 +306,9 @@ def test_what_a_job_left_is_cleaned_up(peer: Peer, opened: Callable[..., Place],
     assert listed(place, folder) == ["other"]
 
 
+@pytest.mark.parametrize("peer", WRITABLE, indirect=True)
 def test_names_that_it_cannot_hold_are_told(peer: Peer, place: Place, folder: str) -> None:
     """A name that the far side does not take is an error that names it."""
-    writing(peer)
     for name in peer.bad_names:
         with pytest.raises(JobError) as caught:
             write(place, f"{folder}/{name}", b"x")
