@@ -148,7 +148,6 @@ SAMPLE = [
     ("compress", "middle", "agent"),
     ("compress", "last block", "delay server"),
     ("replace", "taken away", "everything"),
-    ("replace", "original removed", "engine"),
     ("decode", "published", "main server"),
 ]
 

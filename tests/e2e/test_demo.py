@@ -50,6 +50,7 @@ def test_the_demo_compares_equal_and_says_so(embedded_only: None, tmp_path: Path
     assert not list(processes_of(tmp_path))
 
 
+@pytest.mark.long
 def test_ctrl_c_leaves_no_process_behind(embedded_only: None, tmp_path: Path) -> None:
     """Interrupted in the middle of a job, the demo ends with 130, and so does everything that it started."""
     home = tmp_path / "demo"

@@ -176,6 +176,7 @@ def test_a_copy_from_one_zone_meets_the_others_policy_once(pair: Pair, session: 
     assert not session.data_objects.exists(f"{there}/in.zst.zst")
 
 
+@pytest.mark.long
 def test_data_and_metadata_are_duplicated_and_replicated_across(pair: Pair, session: iRODSSession) -> None:
     """A sealed tree is copied to otherZone as it is, and brought up to date there as a replica."""
     here, there = pair.places(session)

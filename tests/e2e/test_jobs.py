@@ -215,6 +215,7 @@ def test_a_job_whose_rule_is_gone_is_queued_again(zone: Bench, place: str, book:
     assert job["attempt"] == 2
 
 
+@pytest.mark.long
 def test_a_lease_that_ran_out_is_taken_over(zone: Bench, place: str, book: Ledger) -> None:
     """A running job whose engine is of another machine and silent gets another attempt, which cleans up first."""
     zone.write(f"{place}/in", TEXT)

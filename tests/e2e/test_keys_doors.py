@@ -44,6 +44,7 @@ def by_rest(stack: Stack, account: Any, method: str, path: str, /, **body: Any) 
     return answer.status_code, answer.json()
 
 
+@pytest.mark.long
 def test_a_key_is_lent_step_by_step(stack: Stack, session: iRODSSession, place: str, key: str) -> None:
     """Without a grant the key does not exist; with 'seal' bob seals; with 'open' he opens what he sealed."""
     bob, home = stack.bob, stack.bob.home
@@ -105,6 +106,7 @@ def test_the_life_of_a_key_over_rest(stack: Stack, session: iRODSSession, place:
     stack.done(operation="decrypt", source=f"{path}.tink", target=f"{place}/c")
 
 
+@pytest.mark.long
 def test_a_rotated_key_seals_what_is_there(stack: Stack, session: iRODSSession, place: str, key: str) -> None:
     """Both ways of a rekey, wherever the zone is: header alone, and sealed again; checksums are those of the data."""
     for method in ("crypt4gh", "aes256-gcm"):
@@ -144,6 +146,7 @@ def test_a_stranger_learns_nothing_and_changes_nothing(stack: Stack, key: str) -
         assert asked["error"]["code"] == "key_not_found"
 
 
+@pytest.mark.long
 def test_a_collection_of_which_nothing_may_be_opened_is_refused(
     stack: Stack, session: iRODSSession, place: str, key: str
 ) -> None:

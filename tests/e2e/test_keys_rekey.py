@@ -146,6 +146,7 @@ def test_an_attempt_that_broke_in_the_header_is_finished(place: Place, site: Emb
     assert place.opened()["crypt4gh"] == CONTENT
 
 
+@pytest.mark.long
 def test_rekeying_to_a_key_needs_its_grant(place: Place) -> None:
     """It is refused at submit, as sealing under it would be; what goes with no rekey is refused as well."""
     place.keyring.create(f"{place.key}-other", "bob#tempZone")

@@ -146,6 +146,7 @@ def test_a_big_collection_is_shared_and_is_one_job(zone: Bench) -> None:
     assert len({json.loads(line)["source"] for line in lines}) == len(lines) == OBJECTS
 
 
+@pytest.mark.long
 def test_a_bad_object_makes_it_partial_and_a_retry_does_only_that(zone: Bench) -> None:
     """An object without a good replica ends its part partial, and the job with it; once it is good, it is done."""
     place = filled(zone, OBJECTS)

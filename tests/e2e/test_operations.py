@@ -144,6 +144,7 @@ def test_a_replica_is_made_once_and_verified(zone: Bench, place: str, vault: str
     assert {row["state"] for row in results(zone, again).values()} == {"skipped"}
 
 
+@pytest.mark.long
 def test_a_stale_replica_is_brought_up_to_date(zone: Bench, place: str, vault: str, session: iRODSSession) -> None:
     """One that lies there but is old counts as none."""
     zone.write(f"{place}/in", b"old")
@@ -155,6 +156,7 @@ def test_a_stale_replica_is_brought_up_to_date(zone: Bench, place: str, vault: s
     assert {(one.status, one.size) for one in session.data_objects.get(f"{place}/in").replicas} == {("1", len(TEXT))}
 
 
+@pytest.mark.long
 def test_a_damaged_replica_fails_and_names_the_way_out(zone: Bench, place: str, vault: str) -> None:
     """A replica that is there and is not what was recorded is no success."""
     zone.write(f"{place}/in", TEXT)
@@ -167,6 +169,7 @@ def test_a_damaged_replica_fails_and_names_the_way_out(zone: Bench, place: str, 
     assert "itrim" in job["error"]["remedy"]
 
 
+@pytest.mark.long
 def test_a_replica_elsewhere_knows_its_parent(zone: Bench, place: str, session: iRODSSession) -> None:
     """Copies in another collection are brought up to date by a later job, and what is not theirs is not touched."""
     zone.write(f"{place}/in/a", b"old")
@@ -197,6 +200,7 @@ def test_a_result_gets_its_replica_before_the_original_goes(
     assert zone.read(f"{place}/far/a") == TEXT
 
 
+@pytest.mark.long
 def test_names_may_do_without_suffixes(zone: Bench, place: str) -> None:
     """What is encoded is told by metadata; a decoding job reads those."""
     zone.write(f"{place}/in/a.txt", TEXT)
@@ -245,6 +249,7 @@ def test_what_is_not_the_users_stays(zone: Bench, place: str, session: iRODSSess
         admin.data_objects.unlink(f"{place}/mixed/theirs", force=True)
 
 
+@pytest.mark.long
 def test_homes_and_named_data_are_not_deleted(zone: Bench, place: str, session: iRODSSession) -> None:
     """Nobody means to delete a home; what has a persistent identifier must stay."""
     zone.write(f"{place}/in", TEXT)
@@ -280,6 +285,7 @@ def test_verify_finds_what_is_damaged(zone: Bench, place: str) -> None:
     assert zone.ended(job["id"])["result"] == {"good": 3, "not_comparable": 1, "failed": 0, "decoded": 1}
 
 
+@pytest.mark.long
 def test_verify_compares_what_is_sealed_with_what_was_sealed(zone: Bench, place: str, session: iRODSSession) -> None:
     """Stored bytes that match their checksum are not enough: the plain data must be those that were recorded."""
     zone.write(f"{place}/in", TEXT)
@@ -292,6 +298,7 @@ def test_verify_compares_what_is_sealed_with_what_was_sealed(zone: Bench, place:
     assert "plain data" in job["error"]["text"]
 
 
+@pytest.mark.long
 def test_who_may_only_read_may_verify_and_measure(zone: Bench, place: str, session: iRODSSession) -> None:
     """Neither writes anything; sums are of plain and of stored bytes."""
     zone.write(f"{place}/in/plain", TEXT)

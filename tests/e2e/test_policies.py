@@ -236,6 +236,7 @@ def test_the_same_name_again_is_new_content(zone: Bench, landing: str) -> None:
     until(lambda: True if zone.read(f"{landing}/in.zst") != first else None, "the second result", 60)
 
 
+@pytest.mark.long
 def test_only_what_is_meant_is_worked_on(zone: Bench) -> None:
     """Name pattern and sizes decide; what is not meant is left, without a mark."""
     place = zone.place()

@@ -111,6 +111,7 @@ def job(operation: str, source: str, target: str) -> dict[str, str]:
     return {"operation": operation, "source": source, "target": target}
 
 
+@pytest.mark.long
 def test_each_step_runs_where_its_source_lies_and_the_end_is_told(
     pair: Pair, session: iRODSSession, places: tuple[str, str]
 ) -> None:
@@ -151,6 +152,7 @@ def test_the_jobs_of_a_chain_are_jobs_like_any_other(
     assert (refused.status_code, refused.json()["code"]) == (409, "illegal_transition")
 
 
+@pytest.mark.long
 def test_a_failed_step_is_named_and_stops_the_rest(pair: Pair, session: iRODSSession, places: tuple[str, str]) -> None:
     """The second of three: the first's result stays, the third never becomes a job."""
     here, _ = places
@@ -206,6 +208,7 @@ def test_a_cancelled_chain_begins_no_further_step(pair: Pair, places: tuple[str,
     assert chain["steps"][1]["state"] == "waiting"
 
 
+@pytest.mark.long
 def test_a_chain_is_its_owners_and_one_for_each_key(pair: Pair, places: tuple[str, str]) -> None:
     """The same Idempotency-Key is the same chain, and refused for another one; nobody else sees it."""
     here, _ = places
