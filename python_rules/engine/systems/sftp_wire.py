@@ -279,3 +279,13 @@ def string(value: str | bytes) -> bytes:
     """A string as it is sent."""
     data = os.fsencode(value) if isinstance(value, str) else value
     return struct.pack(">I", len(data)) + data
+
+
+def number(value: int) -> bytes:
+    """As the protocol writes it: four bytes."""
+    return value.to_bytes(4, "big")
+
+
+def number64(value: int) -> bytes:
+    """As the protocol writes it: eight bytes."""
+    return value.to_bytes(8, "big")
