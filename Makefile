@@ -41,7 +41,7 @@ unit: setup
 test: setup
 	sh tests/install-debian-packages.sh
 	$(MAKE) lint types arrows
-	$(BIN)/pytest -m "not long" tests
+	$(BIN)/pytest -m "not long" -n 2 --dist loadfile tests
 
 test-long: setup
 	sh tests/install-debian-packages.sh long
