@@ -23,6 +23,7 @@ from python_rules.jobs.record import Avu
 OWN_PREFIX = "sluice::"
 SOURCE_ATTRIBUTE = "sluice::source"  # data id of the object that this one was made from
 WORTH_IT = 0.95  # 'auto' compresses what a sample says will shrink to this part of its size, or less
+PRESENT = 0  # stands for the version that seals now, where nothing tells another
 ENOUGH_TO_RECOGNISE = 32  # bytes: longer than the magic of every method
 TAR = "tar"  # a packed collection: not a codec, but what the pipeline reads from or writes to
 SUFFIXES = {
@@ -115,6 +116,8 @@ def plan(request: JobRequest, name: str, avus: Iterable[Avu], look: Look) -> Cha
     before = read(avus)
     if methods.OPERATIONS[request.operation].encodes:
         return _encoded(request, name, before, look)
+    if request.key and not before.key:
+        before = replace(before, key=f"{request.key}:{PRESENT}")
     return _decoded(request, name, before if before.methods else _guessed(request, name, before, look))
 
 
@@ -122,7 +125,8 @@ def key_of(encoding: Encoding) -> tuple[str, int]:
     """Name and version of the key that an object says it is sealed under."""
     name, _, version = encoding.key.partition(":")
     if not (name and version.isascii() and version.isdigit()):
-        raise wrong("it does not say which key it is sealed under", f"set {names.KEY_ATTRIBUTE} to <key>:<version>")
+        remedy = f"name the key in the request, or set {names.KEY_ATTRIBUTE} to <key>:<version>"
+        raise wrong("it does not say which key it is sealed under", remedy)
     return name, int(version)
 
 

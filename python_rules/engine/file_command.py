@@ -35,7 +35,6 @@ from python_rules.jobs import methods
 from python_rules.jobs.errors import JobError
 
 NONE = "none"
-LARGEST_ITERATIONS = (1 << 31) - 1  # openssl's
 LARGEST_SHARE = 64 * 1024  # bytes of a header that is read
 SAMPLE = 1 << 20  # what 'auto' looks at
 _SNIFFED = "sniffed"
@@ -163,8 +162,8 @@ def _encoder(name: str, options: Options, workers: Workers, key: Key | None) -> 
 def _variant(name: str, options: Options) -> openssl.Variant:
     """What openssl is told on its command line and does not write down."""
     variant = openssl.VARIANTS[name]._replace(armoured=getattr(options, "armour", False))
-    if options.iterations is not None and not 0 < options.iterations <= LARGEST_ITERATIONS:
-        raise _usage(f"{options.iterations} iterations are none of openssl's", f"give 1 to {LARGEST_ITERATIONS}")
+    if options.iterations is not None and not 0 < options.iterations <= openssl.LARGEST_ITERATIONS:
+        raise _usage(f"{options.iterations} iterations are none of openssl's", f"give 1 to {openssl.LARGEST_ITERATIONS}")
     return variant._replace(iterations=options.iterations or variant.iterations)
 
 

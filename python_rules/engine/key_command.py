@@ -23,6 +23,7 @@ from python_rules.engine.keys.keyring import ENABLED, utc_now
 from python_rules.engine.keys.memory import harden
 from python_rules.engine.keys.provider import read_private
 from python_rules.engine.keys.store import replace
+from python_rules.engine.seal import openssl
 from python_rules.jobs import key_words
 from python_rules.jobs.errors import JobError
 
@@ -71,6 +72,10 @@ def _init(options: Options) -> str:
 def _import(options: Options) -> str:
     largest = tinkey.LARGEST
     text = sys.stdin.buffer.read(largest) if options.file == "-" else read_private(options.file, largest)
+    if options.passphrase:
+        phrase = Secret(text.split(b"\n")[0])  # as openssl reads its -pass file:
+        _desk(options).add_passphrase(options.name, phrase, _iterations(options), options.owner)
+        return f"{options.name} imported; it is a passphrase for openssl's methods and for nothing else"
     if text.lstrip().startswith(b"{"):
         keyset = tinkey.read(text)
     else:
@@ -81,6 +86,13 @@ def _import(options: Options) -> str:
             raise JobError("bad_value", f"{options.file} is not base64", remedy=remedy) from None
     _desk(options).add(options.name, *keyset, options.owner)
     return f"{options.name} imported; version {keyset.primary} of {len(keyset.versions)} seals"
+
+
+def _iterations(options: Options) -> int:
+    if not 0 <= options.iterations <= openssl.LARGEST_ITERATIONS:
+        remedy = f"give openssl's -iter, 1 to {openssl.LARGEST_ITERATIONS}"
+        raise JobError("bad_value", f"{options.iterations} iterations are none of openssl's", remedy=remedy)
+    return int(options.iterations)
 
 
 def _export(options: Options) -> str:
@@ -196,6 +208,13 @@ ARGUMENTS: dict[str, dict[str, Any]] = {
     "path": {"metavar": "PATH", "help": "a data object or collection"},
     "--user": {"required": True, "metavar": "USER", "help": "name#zone of who may write the objects' metadata"},
     "--days": {"type": float, "metavar": "N", "help": "days until it is done (default: keys.destroy_days)"},
+    "--passphrase": {"action": "store_true", "help": "the first line of FILE is a passphrase of openssl enc"},
+    "--iterations": {
+        "type": int,
+        "default": 0,
+        "metavar": "N",
+        "help": "with --passphrase: openssl's -iter (default: 1000 with ctr, 10000 with cbc)",
+    },
     "--signer": {"default": "", "metavar": "KEY", "help": "the public key that must have signed it"},
     "--expect": {"default": "", "metavar": "HEAD", "help": "an earlier head, <number>:<hash>, that must be in it"},
     "--zone": {
@@ -219,7 +238,7 @@ COMMANDS = {
     "import": Command(
         _import,
         "make a key of 32 bytes in base64, or of a keyset of Google's tinkey; from a private file or '-'",
-        ("name", "file", "--owner"),
+        ("name", "file", "--owner", "--passphrase", "--iterations"),
     ),
     "export": Command(
         _export, "write a key in the clear as tinkey does, into a new file that nobody else may read", ("name", "file")

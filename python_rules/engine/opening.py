@@ -44,7 +44,10 @@ def check(keys: KeyUse, session: iRODSSession, request: JobRequest) -> None:
 
 def refused(keys: KeyUse, session: iRODSSession, request: JobRequest) -> dict[Sealed, JobError | None]:
     """What is sealed in the source of a request, each with the error that a use would raise."""
-    return {sealed: _refusal(keys, request, sealed) for sealed in sealed_in(session, request.source)}
+    sealed = sealed_in(session, request.source)
+    if not sealed and request.key and methods.REKEY not in request.steps:
+        sealed = [Sealed(request.source, f"{request.key}:{encoding.PRESENT}")]
+    return {one: _refusal(keys, request, one) for one in sealed}
 
 
 def sealed_in(session: iRODSSession, source: str) -> list[Sealed]:

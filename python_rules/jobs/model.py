@@ -143,7 +143,7 @@ def _with_defaults(request: JobRequest) -> JobRequest:
             field="encryption",
             remedy="leave encryption out: it is known from the object",
         )
-    elif request.key and methods.REKEY not in request.steps:
+    elif request.key and not {methods.REKEY, methods.DECRYPT} & set(request.steps):
         raise RequestError(
             "bad_value",
             f"key does not go with {request.operation}",

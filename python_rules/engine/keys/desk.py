@@ -57,6 +57,14 @@ class Desk:
         self._logged("import", name, f"owner {owner}", lambda: self._keyring.add_all(name, secrets, primary, owner))
         return self.show(name)
 
+    def add_passphrase(self, name: str, phrase: Secret, iterations: int, owner: str = "") -> dict[str, Any]:
+        """Make a key of a passphrase for openssl; no door but the command line comes here."""
+        self._require_admin(name)
+        _check_owner(owner)
+        note = f"owner {owner}, a passphrase"
+        self._logged("import", name, note, lambda: self._keyring.add_passphrase(name, phrase, iterations, owner))
+        return self.show(name)
+
     def take_out(self, name: str) -> tuple[dict[int, Secret], int]:
         """The secrets of a key's enabled versions by number, and the primary; for the command line alone."""
         self._require_admin(name)

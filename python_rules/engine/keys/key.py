@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import NoReturn
 
+from python_rules.jobs.errors import JobError
+
 
 class Secret(bytearray):
     """Secret bytes; they show themselves to no repr, pickle or copy, and are zeroed when nobody holds them.
@@ -55,6 +57,30 @@ class Key:
 
     def __deepcopy__(self, memory: object) -> NoReturn:
         self.__reduce__()
+
+
+class Passphrase(Key):
+    """What ``openssl enc -pass`` is given, of any length; it is a key to nothing else.
+
+    ``iterations`` is openssl's ``-iter``, which its files do not tell; 0 stands for the method's own number.
+    """
+
+    __slots__ = ("iterations",)
+
+    def __init__(self, name: str, version: int, secret: bytes | bytearray, iterations: int = 0) -> None:
+        super().__init__(name, version, secret)
+        self.iterations = iterations
+
+    @property
+    def secret(self) -> NoReturn:
+        """Raises JobError ``bad_value``: no cipher takes a passphrase for a key."""
+        remedy = "encrypt with openssl-ctr or openssl-cbc, or name a key of 32 bytes"
+        raise JobError("bad_value", f"the key {self.name} is a passphrase of openssl", field="key", remedy=remedy)
+
+    @property
+    def phrase(self) -> Secret:
+        """The passphrase; a copy of it is not zeroed."""
+        return self._secret
 
 
 class ObjectKey(Key):

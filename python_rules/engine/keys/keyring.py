@@ -18,12 +18,13 @@ from typing import Any, NamedTuple
 
 from python_rules.config import Config
 from python_rules.engine.keys import store
-from python_rules.engine.keys.key import Key, wipe
+from python_rules.engine.keys.key import Key, Passphrase, wipe
 from python_rules.engine.keys.provider import Provider
 from python_rules.engine.keys.providers import provider_of
 from python_rules.jobs.errors import JobError
 
 SECRET_SIZE = 32
+LONGEST_PASSPHRASE = 1023  # bytes; openssl reads no more of a line
 ENABLED, DISABLED, CONDEMNED, DESTROYED = "enabled", "disabled", "condemned", "destroyed"
 TIME = "%Y-%m-%dT%H:%M:%SZ"
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
@@ -73,9 +74,7 @@ class Keyring:
             for secret, _ in secrets:
                 _check_new(name, secret)
             with self.rows() as keys:
-                if name in keys:
-                    remedy = f"rotate {name}, or another"
-                    raise JobError("bad_value", f"the key {name} exists", field="key", remedy=remedy)
+                _require_free(keys, name)
                 versions = {
                     str(number): {**self._version(name, number, secret), "status": status}
                     for number, (secret, status) in enumerate(secrets, 1)
@@ -84,6 +83,17 @@ class Keyring:
         finally:
             for secret, _ in secrets:
                 wipe(secret)
+
+    def add_passphrase(self, name: str, phrase: bytearray, iterations: int, owner: str = "") -> None:
+        """Make a key of a passphrase for openssl (``Passphrase``), and zero it; raises JobError as ``create`` does."""
+        try:
+            _check_passphrase(name, phrase)
+            row = {**self._version(name, 1, phrase), "iterations": iterations}
+            with self.rows() as keys:
+                _require_free(keys, name)
+                keys[name] = {"owner": owner, "grants": [], "primary": 1, "versions": {"1": row}}
+        finally:
+            wipe(phrase)
 
     def rotate(self, name: str) -> int:
         """Add a version and make it the primary one, which seals from now on; the old ones still open."""
@@ -177,7 +187,8 @@ class Keyring:
         """The version out of the rows of a key; raises JobError as ``primary`` does."""
         row = numbered(versions, name, number)
         require_enabled(name, number, row)
-        return Key(name, number, self.provider.unwrap(base64.b64decode(row["wrapped"]), context(name, number)))
+        secret = self.provider.unwrap(base64.b64decode(row["wrapped"]), context(name, number))
+        return Passphrase(name, number, secret, row["iterations"]) if "iterations" in row else Key(name, number, secret)
 
     def _version(self, name: str, number: int, secret: bytearray) -> Row:
         wrapped = self.provider.wrap(bytes(secret), context(name, number))
@@ -262,15 +273,32 @@ def _not_so(name: str, version: int | None, rows: list[tuple[int, Row]]) -> JobE
     return JobError("illegal_transition", f"this cannot be done now: {told}", field="key", remedy=remedy)
 
 
+def _require_free(keys: Row, name: str) -> None:
+    if name in keys:
+        remedy = f"rotate {name}, or take another name"
+        raise JobError("bad_value", f"the key {name} exists", field="key", remedy=remedy)
+
+
 def _check_new(name: str, secret: bytearray) -> None:
+    _check_name(name)
+    if len(secret) != SECRET_SIZE:
+        raise JobError(
+            "bad_value", f"a key has {SECRET_SIZE} bytes", field="key", remedy="give 32 random bytes in base64"
+        )
+
+
+def _check_passphrase(name: str, phrase: bytearray) -> None:
+    _check_name(name)
+    if not 0 < len(phrase) <= LONGEST_PASSPHRASE:
+        text = f"a passphrase has 1 to {LONGEST_PASSPHRASE} bytes"
+        raise JobError("bad_value", text, field="key", remedy="give it in the first line of the file")
+
+
+def _check_name(name: str) -> None:
     if not _NAME.fullmatch(name):
         raise JobError(
             "bad_value",
             "this is not a key's name",
             field="key",
             remedy="1 to 64 letters, digits, '.', '_', '-', not beginning with a sign",
-        )
-    if len(secret) != SECRET_SIZE:
-        raise JobError(
-            "bad_value", f"a key has {SECRET_SIZE} bytes", field="key", remedy="give 32 random bytes in base64"
         )

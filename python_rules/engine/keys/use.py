@@ -19,7 +19,7 @@ class KeySource(Protocol):
         """The version that seals now; raises JobError ``key_not_found`` or ``not_permitted``."""
 
     def opening_key(self, name: str, version: int, path: str) -> Key:
-        """The version that an object names; raises JobError as ``sealing_key`` does."""
+        """The version that an object names, 0 for the present one; raises JobError as ``sealing_key`` does."""
 
     def both_keys(self, name: str, version: int, wanted: str, path: str) -> tuple[Key, Key]:
         """Both at once, for an object that is opened and sealed again under ``wanted``."""
@@ -75,6 +75,7 @@ class KeyUse:
 
     def _opened(self, name: str, version: int, path: str, act: str, note: str = "") -> Key:
         row = self._row(name)
+        version = version or int(row["primary"])
         self._log.record_all([self._allowed(OPEN, name, version, row, path)._replace(act=act, note=note)])
         return self._unwrapped(name, version, row)
 

@@ -5,7 +5,8 @@ gives other plain data and no error (CBC notices some cuts by its padding), and 
 the size and the hash that Sluice records beside an object tell; so whoever can choose should take aes256-gcm.
 
 Layout: ``Salted__``, 8 bytes of salt, the ciphertext; key and IV are PBKDF2-HMAC-SHA256(passphrase, salt, n). With
-``-a`` all of it is base64 in lines of 64 characters. The passphrase is the secret of the named key.
+``-a`` all of it is base64 in lines of 64 characters. The passphrase is what was imported as one, with its own n, or
+the 32 bytes of any other key.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ from cryptography.hazmat.primitives.ciphers.modes import CBC, CTR
 from cryptography.hazmat.primitives.padding import PKCS7
 
 from python_rules.engine.blocks import Block
-from python_rules.engine.keys.key import Key
+from python_rules.engine.keys.key import Key, Passphrase
 from python_rules.engine.parallel import Workers
 from python_rules.engine.seal.tink import corrupt
 
@@ -46,6 +47,7 @@ class Variant(NamedTuple):
 
 
 LEXIS = Variant(False, 1000)  # the values of LEXIS's published configuration
+LARGEST_ITERATIONS = (1 << 31) - 1
 STOCK = Variant(True, 10_000)  # what ``openssl enc -aes-256-cbc -pbkdf2`` does when nothing else is said
 VARIANTS = {"openssl-ctr": LEXIS, "openssl-cbc": STOCK}
 
@@ -157,7 +159,8 @@ class Opener:
 
 
 def _cipher(variant: Variant, key: Key, salt: bytes) -> Cipher[CBC | CTR]:
-    made = hashlib.pbkdf2_hmac("sha256", key.secret, salt, variant.iterations, KEY_SIZE + IV_SIZE)
+    given, rounds = (key.phrase, key.iterations) if isinstance(key, Passphrase) else (key.secret, 0)
+    made = hashlib.pbkdf2_hmac("sha256", given, salt, rounds or variant.iterations, KEY_SIZE + IV_SIZE)
     iv = made[KEY_SIZE:]
     return Cipher(AES256(made[:KEY_SIZE]), CBC(iv) if variant.padded else CTR(iv))
 

@@ -7,13 +7,17 @@ import json
 import os
 import pickle
 import stat
+import subprocess
 import threading
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from python_rules.engine.key_command import main
 from python_rules.engine.keys import FileProvider, Keyring, create_master_key
+from python_rules.engine.parallel import Workers
+from python_rules.engine.seal.table import ENCRYPTIONS
 from python_rules.jobs.errors import JobError
 
 
@@ -26,6 +30,12 @@ def master(tmp_path: Path) -> Path:
 @pytest.fixture
 def keyring(tmp_path: Path, master: Path) -> Keyring:
     return Keyring(str(tmp_path / "keyring.json"), FileProvider(str(master)))
+
+
+@pytest.fixture
+def workers() -> Iterator[Workers]:
+    with Workers(1) as made:
+        yield made
 
 
 @pytest.fixture
@@ -216,3 +226,31 @@ def test_command_makes_the_master_key_once(settings: str, master: Path, capsys: 
     master.unlink()
     assert main(["--config", settings, "init"]) == 0
     assert stat.S_IMODE(master.stat().st_mode) == 0o600
+
+
+def test_a_passphrase_is_imported_for_openssl_alone(
+    keyring: Keyring, settings: str, tmp_path: Path, workers: Workers
+) -> None:
+    """Any first line of a private file, with openssl's -iter; stock openssl opens what is sealed under it."""
+    phrase = tmp_path / "phrase"
+    phrase.touch(0o600)
+    phrase.write_bytes(b"a project's passphrase\r\nnot this\n")
+    assert main(["--config", settings, "import", "lexis", str(phrase), "--passphrase", "--iterations", "77"]) == 0
+    key = keyring.primary("lexis")
+    codec = ENCRYPTIONS["openssl-ctr"].sealer(workers, key)
+    sealed = b"".join([*codec.feed(b"data"), *codec.finish()])
+    command = ["openssl", "enc", "-d", "-aes-256-ctr", "-pbkdf2", "-iter", "77", "-pass", f"file:{phrase}"]
+    assert subprocess.run(command, input=sealed, capture_output=True, check=True).stdout == b"data"
+    with pytest.raises(JobError, match="lexis is a passphrase of openssl") as caught:
+        ENCRYPTIONS["aes256-gcm"].sealer(workers, key)
+    assert "openssl-ctr" in caught.value.remedy
+
+
+@pytest.mark.parametrize(("line", "rounds"), [(b"\n", "1"), (bytes(1024), "1"), (b"p", "-1"), (b"p", "2147483648")])
+def test_what_is_no_passphrase(settings: str, tmp_path: Path, capsys, line: bytes, rounds: str) -> None:
+    """An empty line, too long a one, and iterations that openssl has not."""
+    phrase = tmp_path / "phrase"
+    phrase.touch(0o600)
+    phrase.write_bytes(line)
+    assert main(["--config", settings, "import", "lexis", str(phrase), "--passphrase", "--iterations", rounds]) != 0
+    assert "1 to" in capsys.readouterr().err

@@ -116,17 +116,22 @@ def test_json_that_irule_cut_is_recognised() -> None:
     assert "irule" in caught.value.text
 
 
-def test_a_decoding_request_takes_no_method_and_no_key() -> None:
+@pytest.mark.parametrize(
+    ("operation", "field", "value"),
+    [("decrypt", "compression", "zstd"), ("decrypt", "encryption", "aes256-gcm"), ("decompress", "key", "project")],
+)
+def test_a_decoding_request_takes_no_method(operation: str, field: str, value: str) -> None:
     """How an object was encoded is known from the object, so naming a method there is refused."""
-    for field in ("compression", "encryption", "key"):
-        values = {
-            "operation": "decrypt",
-            "source": "/tempZone/a",
-            field: {"compression": "zstd"}.get(field, "aes256-gcm"),
-        }
-        with pytest.raises(RequestError) as caught:
-            model.from_json(values)
-        assert caught.value.field == field
+    with pytest.raises(RequestError) as caught:
+        model.from_json({"operation": operation, "source": "/tempZone/a", field: value})
+    assert caught.value.field == field
+
+
+@pytest.mark.parametrize("operation", ["decrypt", "decrypt_decompress"])
+def test_a_key_may_be_named_for_what_names_none_itself(operation: str) -> None:
+    """Objects that no Sluice sealed do not tell their key."""
+    request = model.from_json({"operation": operation, "source": "/tempZone/a", "key": "project"})
+    assert request.key == "project"
 
 
 def test_every_error_code_has_an_http_status() -> None:
