@@ -71,6 +71,17 @@ TYPES: Dict[str, SystemType] = {
         },
     ),
     "sftp": SystemType("an SFTP server (OpenSSH)", _SSH),
+    "rsync": SystemType(
+        "a host with an SFTP server and rsync: of a file that changed only the differences go over the line",
+        {
+            **_SSH,
+            "program": Key(str, "rsync", "rsync there, if it is not found by its name"),
+            "delta_kib": Key(int, 256, "KiB from which a changed file is sent as differences"),
+            "unchanged": Key(
+                str, "checksum", "what else than the size is the same in a file that is skipped", ("checksum", "time")
+            ),
+        },
+    ),
     "http": SystemType(
         "a web server that files are downloaded from",
         {

@@ -70,12 +70,28 @@ Original = Annotated[str, typer.Option(help="the source afterwards: " + ", ".joi
 Pack = Annotated[bool, typer.Option("--pack", help="a collection becomes one tar, or such an object a collection")]
 Replica = Annotated[str, typer.Option(help="a resource, or a collection elsewhere, for one more of each result")]
 NoSuffix = Annotated[bool, typer.Option("--no-suffix", help="encoded names carry no suffixes")]
+Set = Annotated[
+    list[str] | None,
+    typer.Option("--set", metavar="FIELD=VALUE", help="any other field of a request: preset=lexis, include=*.h5,*.nc"),
+]
 OnceKey = Annotated[str, typer.Option("--idempotency-key", help="the same key is the same job")]
 Watch = Annotated[bool, typer.Option("--watch/--no-watch", "-w", help="stay until the job has ended")]
 State = Annotated[str, typer.Option(help="only these states", autocompletion=_completing(states.STATES))]
 OfOperation = Annotated[str, typer.Option(help="only these operations", autocompletion=_completing(known.OPERATIONS))]
 Below = Annotated[str, typer.Option(help="only sources at or below this path")]
 Limit = Annotated[int, typer.Option("--limit", "-n", min=1, help="at most so many")]
+
+
+def _given(pairs: list[str] | None) -> dict[str, Any]:
+    """Fields that were written as field=value."""
+    given: dict[str, Any] = {}
+    for pair in pairs or ():
+        name, equals, value = pair.partition("=")
+        if not (name and equals):
+            raise typer.BadParameter(f"{pair!a} is not FIELD=VALUE")
+        is_list = name in ("include", "exclude", "objects")
+        given[name] = value.split(",") if is_list else {"true": True, "false": False}.get(value, value)
+    return given
 
 
 @app.callback()
@@ -104,12 +120,13 @@ def submit(
     pack: Pack = False,
     replica: Replica = "",
     no_suffix: NoSuffix = False,
+    set: Set = None,
     idempotency_key: OnceKey = "",
     watch: Watch = False,
 ) -> None:
     """Submit a job."""
     chosen = {"target": target, "key": key, "compression": compression, "level": level, "encryption": encryption}
-    chosen |= {"pack": pack or None, "replica": replica, "suffix": False if no_suffix else None}
+    chosen |= {"pack": pack or None, "replica": replica, "suffix": False if no_suffix else None, **_given(set)}
     client = _options(context).client
     job = client.submit(
         operation, source, idempotency_key=idempotency_key, existing=existing, original=original, **chosen
@@ -127,11 +144,13 @@ def plan(
     compression: Compression = "",
     level: Level = None,
     existing: Existing = "",
+    pack: Pack = False,
     replica: Replica = "",
+    set: Set = None,
 ) -> None:
     """Show what a job would do and need; nothing is created."""
     chosen = {"target": target, "key": key, "compression": compression, "level": level, "existing": existing}
-    chosen |= {"replica": replica}
+    chosen |= {"pack": pack or None, "replica": replica, **_given(set)}
     found = _options(context).client.plan(operation, source, **chosen)
     show.as_json(found) if _options(context).json else out.print_json(data=found)
 

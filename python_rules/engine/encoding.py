@@ -184,13 +184,21 @@ def _guessed(request: JobRequest, name: str, told: Encoding, look: Look) -> Enco
     sealed = next((method for method, row in methods.ENCRYPTIONS.items() if name.endswith(row.suffix)), None)
     if request.steps[0] == DECOMPRESS and found:
         return replace(told, methods=(found,))
-    if sealed and start.startswith(ENCRYPTIONS[sealed].magic) and told.key:
-        inner = name.removesuffix(SUFFIXES[sealed])
-        under = next((method for method in READERS if inner.endswith(SUFFIXES[method])), None)
-        return replace(told, methods=tuple(filter(None, (under, sealed))))
+    if told.key and (applied := sealed_as(name, start)):
+        return replace(told, methods=applied)
     if sealed and start.startswith(ENCRYPTIONS[sealed].magic) and request.steps[0] != DECOMPRESS:
         key_of(told)  # raises: without the key's name there is nothing to be done
     return told
+
+
+def sealed_as(name: str, start: bytes) -> tuple[str, ...]:
+    """The methods that a name's suffixes tell of, if the last one encrypts and the first bytes are its own; else ()."""
+    sealed = next((method for method, row in methods.ENCRYPTIONS.items() if name.endswith(row.suffix)), None)
+    if sealed is None or not start.startswith(ENCRYPTIONS[sealed].magic):
+        return ()
+    inner = name.removesuffix(SUFFIXES[sealed])
+    under = next((method for method in READERS if inner.endswith(SUFFIXES[method])), None)
+    return (under, sealed) if under else (sealed,)
 
 
 def _cannot(step: str, encoding: Encoding) -> JobError:

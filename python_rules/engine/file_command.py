@@ -162,8 +162,9 @@ def _encoder(name: str, options: Options, workers: Workers, key: Key | None) -> 
 def _variant(name: str, options: Options) -> openssl.Variant:
     """What openssl is told on its command line and does not write down."""
     variant = openssl.VARIANTS[name]._replace(armoured=getattr(options, "armour", False))
-    if options.iterations is not None and not 0 < options.iterations <= openssl.LARGEST_ITERATIONS:
-        raise _usage(f"{options.iterations} iterations are none of openssl's", f"give 1 to {openssl.LARGEST_ITERATIONS}")
+    most = openssl.LARGEST_ITERATIONS
+    if options.iterations is not None and not 0 < options.iterations <= most:
+        raise _usage(f"{options.iterations} iterations are none of openssl's", f"give 1 to {most}")
     return variant._replace(iterations=options.iterations or variant.iterations)
 
 

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from python_rules.engine.blocks import TRANSFER, Block, Buffers
-from python_rules.engine.codec import Codec
+from python_rules.engine.codec import Chain, Codec
 from python_rules.engine.watch import UNWATCHED, Watch
 from python_rules.jobs.errors import JobError
 
@@ -98,13 +98,17 @@ def run(
     ``size`` is how many bytes the source must give (JobError ``source_changed`` otherwise), ``limit`` the most that
     may come out (JobError ``verification_failed``). Errors of source, codec and sinks come through as they are.
     """
-    read, written = Tally(), Tally(limit)
+    if isinstance(codec, Chain) and codec.is_empty:  # it is hashed once
+        read = written = Tally(limit)
+    else:
+        read, written = Tally(), Tally(limit)
     small = size is not None and size <= TRANSFER  # threads would cost more than they give
     stages: list[Callable[[Iterable[Block]], Iterable[Block]]] = [
         read.over,
         lambda blocks: gathered(coded(codec, blocks)),
-        written.over,
     ]
+    if written is not read:
+        stages.append(written.over)
     reader = read_blocks(source, size, watch)
     with _staged(reader, stages, None if small else source.interrupt, watch) as results:
         for block in results:

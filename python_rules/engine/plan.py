@@ -28,12 +28,14 @@ def of(config: Config, service: iRODSSession, request: dict[str, Any], user: str
     """The plan: objects, bytes, expected size, room, the key, and every reason for which something would be refused."""
     wanted = model.from_json(request)
     refused = _refused(config, service, wanted, user)
+    seen: stage.Foreseen | None = None
     plan: dict[str, Any] = {"operation": wanted.operation, "source": wanted.source, "target": wanted.target}
     with sessions.as_user(config, user) as session:
         zone = Zone(session, "")
         try:
             if any(wanted.ends):
-                listing = stage.looked_at(config, identity.of(service, user), zone, wanted)
+                seen = stage.foreseen(config, identity.of(service, user), zone, wanted)
+                listing = seen.listing
             else:
                 listing = zone.list(wanted.source, only=wanted.objects)
         except JobError as error:
@@ -41,9 +43,13 @@ def of(config: Config, service: iRODSSession, request: dict[str, Any], user: str
             refused = refused or [error.public()]
         ratio = _ratio(zone, wanted, listing)
         unusable = [*_unusable(service, wanted, listing, user), *_unopened(config, service, session, wanted, user)]
-        taken = _taken(session, wanted, listing)
+        taken = seen.there if seen else _taken(session, wanted, listing)
     expected = None if ratio is None else round(listing.size * ratio)
-    room = [one for one in space.resources(service) if wanted.replica in ("", one["name"])] or space.resources(service)
+    if seen and wanted.ends[1]:
+        resources = [{"name": wanted.ends[1], "is_up": True, "free_bytes": seen.free}]
+    else:
+        resources = space.resources(service)
+    room = [one for one in resources if wanted.replica in ("", one["name"])] or resources
     return {
         **plan,
         "objects": len(listing.objects),
@@ -94,6 +100,8 @@ def _ratio(zone: Zone, wanted: JobRequest, listing: Listing) -> float | None:
         return 1.0
     if methods.OPERATIONS[wanted.operation].only_looks or wanted.operation == methods.DELETE:
         return 0.0
+    if wanted.operation == methods.STAGE and not (wanted.compression or wanted.decode):
+        return 1.0
     if wanted.operation in operations.WORK or not methods.OPERATIONS[wanted.operation].encodes:
         return None
     if methods.COMPRESS not in wanted.steps:

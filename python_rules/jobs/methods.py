@@ -54,7 +54,7 @@ OPERATIONS: Dict[str, Operation] = {
     STAGE: Operation(
         (STAGE,),
         "copy or move between the zone and a system (name:path), with transforms on the way",
-        ("target", "existing", "original", "suffix", *STAGES),
+        ("target", "existing", "original", "pack", "suffix", *STAGES),
         ("target",),
     ),
     DUPLICATE: Operation(

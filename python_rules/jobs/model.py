@@ -37,7 +37,7 @@ class JobRequest:
     existing: str = "refuse"
     original: str = "keep"
     objects: Tuple[str, ...] = ()
-    pack: bool = False  # the collection becomes one archive, or such an archive a collection again
+    pack: bool = False  # the collection becomes one archive, or such an archive (stage: with decode) a collection again
     suffix: bool = True  # whether encoded names carry their formats' suffixes
     replica: str = ""  # a resource, or the collection elsewhere, that is to hold another one of each result
     decode: bool = False  # stage: decrypt and decompress on the way, as each object's metadata tell
@@ -190,16 +190,23 @@ def _of_stage(request: JobRequest) -> Dict[str, Any]:
     """The transforms of a staging job, with defaults filled in."""
     chosen = _preset(request) if request.preset else {}
     asked = JobRequest(**{**asdict(request), **chosen})
-    if asked.decode and (asked.compression or asked.encryption or asked.key):
-        field = "compression" if asked.compression else "encryption" if asked.encryption else "key"
-        raise RequestError("bad_value", f"{field} does not go with decode", field=field, remedy=f"leave {field} out")
+    for field in ("compression", "encryption", "key") if asked.decode else ():
+        if getattr(asked, field) and not (field == "key" and asked.ends[0]):  # there no metadata name the key
+            text = f"{field} does not go with decode"
+            raise RequestError("bad_value", text, field=field, remedy=f"leave {field} out")
+    if asked.pack and not any(asked.ends):
+        remedy = "within the zone use compress, encrypt or their counterparts"
+        raise RequestError("bad_value", "pack goes with a system at one end", field="pack", remedy=remedy)
+    if asked.pack and asked.delete_extra:
+        text = "delete_extra does not go with pack"
+        raise RequestError("bad_value", text, field="delete_extra", remedy="leave delete_extra out")
     if asked.level is not None and not asked.compression:
         raise RequestError("bad_value", "level needs compression", field="level", remedy="leave level out")
     if asked.compression:
         chosen["level"] = _level(asked.compression, asked.level)
     if asked.encryption and not asked.key:
         raise RequestError("missing_field", "key is missing", field="key", remedy="name the key to encrypt under")
-    if asked.key and not asked.encryption:
+    if asked.key and not asked.encryption and not asked.decode:
         chosen["encryption"] = "aes256-gcm"
     if asked.original == "trash" and asked.ends[0]:
         remedy = "give 'keep' or 'remove'"

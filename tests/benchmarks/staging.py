@@ -1,7 +1,8 @@
 """What staging costs against the plain tools, both sides in one run: python -m tests.benchmarks.staging [MiB] [files].
 
 Over one sshd of this machine, from memory-backed files: ``sftp`` and ``rsync`` against a Place of type sftp, ``cp``
-against type posix; then with compression and encryption on the way. Every transfer of ours is verified (what is written
+against type posix; then with compression and encryption on the way; and ``rsync -a`` against a Place of type rsync, for
+a new file and for one of which a hundredth changed. Every transfer of ours is verified (what is written
 is hashed again there), those of the plain tools are not.
 """
 
@@ -9,6 +10,7 @@ from __future__ import annotations
 
 import os
 import random
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -24,7 +26,7 @@ from python_rules.engine.keys import Key
 from python_rules.engine.parallel import Workers
 from python_rules.engine.seal.table import ENCRYPTIONS
 from python_rules.engine.staging.persistent import Sink, Source
-from python_rules.engine.systems.place import FILE, Place
+from python_rules.engine.systems.place import FILE, Comparing, Place
 from python_rules.engine.watch import UNWATCHED
 from tests.systems.peers import Peer, Sshd, posix, ssh_options
 
@@ -47,6 +49,7 @@ def main(mebibytes: int, files: int) -> None:
             os.rename(home / "tree", home / "area" / "tree")
             _large(home, server, local, remote, mebibytes)
             _small(home, server, local, remote, files)
+            _differences(home, server, local, mebibytes)
 
 
 def _large(home: Path, server: Sshd, local: Peer, remote: Peer, mebibytes: int) -> None:
@@ -81,6 +84,55 @@ def _small(home: Path, server: Sshd, local: Peer, remote: Peer, files: int) -> N
     _row(f"put of {files} files of 10 KiB, sftp", size, ours, plain)
     _row("the same, rsync", size, ours, rsynced)
     _row("get of them, sftp", size, ours_down, plain_down)
+
+
+def _differences(home: Path, server: Sshd, local: Peer, mebibytes: int) -> None:
+    """Plain rsync first, then ours: a new file, then its next version, in both directions."""
+    remote, size, base = Peer("rsync", server.settings()), mebibytes * MIB, server.home / "base"
+    old = home / "area" / "large"
+    new = home / "area" / "next"
+    new.write_bytes(_changed(old.read_bytes()))
+    for file, what in ((old, "a new file"), (new, "1 % changed")):
+        plain = _timed(lambda file=file: _rsync(server, str(file), f"127.0.0.1:{base}/rsync"))
+        ours = _timed(lambda file=file: _move(local.open(), remote.open(), file.name, "ours-rsync", Chain()))
+        assert (base / "ours-rsync").read_bytes() == file.read_bytes()
+        _row(f"put of {mebibytes} MiB, rsync -a: {what}", size, ours, plain)
+    shutil.copy(old, home / "back")
+    plain = _timed(lambda: _rsync(server, f"127.0.0.1:{base}/rsync", f"{home}/back"))
+    ours = _timed(lambda: _move_against(remote.open(), local.open(), "ours-rsync", "ours-back", old))
+    assert (home / "area" / "ours-back").read_bytes() == new.read_bytes()
+    _row(f"get of {mebibytes} MiB, rsync -a: 1 % changed", size, ours, plain)
+
+
+def _changed(data: bytes) -> bytes:
+    """A hundredth of it is another: pieces of 10 KiB in their places, and a byte put in at the start."""
+    found, step = bytearray(data), 100 * FILE_SIZE
+    for start in range(step // 2, len(found) - FILE_SIZE, step):
+        found[start : start + FILE_SIZE] = random.Random(start).randbytes(FILE_SIZE)
+    return b"x" + bytes(found)
+
+
+class _OldFile:
+    """A file of this host as the older version."""
+
+    def __init__(self, path: Path) -> None:
+        self._file = path.open("rb", buffering=0)
+        self.size = path.stat().st_size
+
+    def read_at(self, offset: int, buffer: memoryview) -> int:
+        return os.preadv(self._file.fileno(), [buffer], offset)
+
+    def close(self) -> None:
+        self._file.close()
+
+
+def _move_against(source: Place, target: Place, path: str, name: str, old: Path) -> None:
+    assert isinstance(source, Comparing)
+    sink = Sink(lambda: target.write(name, None, ""), UNWATCHED)
+    reader = source.read_against(path, _OldFile(old))
+    passed = pipeline.run(reader, Chain(), sink)
+    reader.close()
+    sink.publish(passed.written_size, passed.written_sha256, None)
 
 
 def _move(source: Place, target: Place, path: str, name: str, codec: Chain) -> None:
@@ -121,6 +173,10 @@ def _sealing(workers: Workers, key: Key) -> Chain:
 def _sftp(server: Sshd, command: str) -> None:
     run = ["sftp", "-q", "-b", "-", *ssh_options(server, port="-P"), "127.0.0.1"]
     subprocess.run(run, input=command.encode(), check=True, capture_output=True)
+
+
+def _rsync(server: Sshd, source: str, target: str) -> None:
+    _run("rsync", "-a", "-I", "-e", " ".join(["ssh", *ssh_options(server)]), source, target)
 
 
 def _run(*command: str) -> None:

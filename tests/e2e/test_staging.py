@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
+import tarfile
 import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -218,6 +220,91 @@ def test_copies_within_the_zone_keep_metadata(yard: Yard) -> None:
     assert avus["colour"] == "blue"
 
 
+@pytest.mark.long
+def test_more_large_files_than_connections(yard: Yard) -> None:
+    """Files that are read in a thread of their own give their connections back; also from a system to itself."""
+    for number in range(7):
+        yard.put(f"in/{number}", os.urandom(5_000_000))
+
+    yard.moved(yard.at("in"), f"{yard.bench.place()}/in")
+    yard.moved(yard.at("in"), yard.at("out"))
+
+    assert all(yard.files()[f"out/{number}"] == yard.files()[f"in/{number}"] for number in range(7))
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("transforms", [{}, {"preset": "lexis"}])
+def test_a_tree_is_packed_into_the_zone_and_unpacked_out_of_it(yard: Yard, transforms: dict[str, str]) -> None:
+    """One object, as tar reads it; out of it come all names, empty folders, links and times."""
+    place = yard.bench.place()
+    content = {name: yard.put(f"tree/{name}", name.encode() * 999) for name in NAMES}
+    content["large"] = yard.put("tree/large", os.urandom(3_000_000))
+    (yard.folder / "tree" / "hollow").mkdir()
+    (yard.folder / "tree" / "link").symlink_to("plain.txt")
+    os.utime(yard.folder / "tree" / "plain.txt", (1_600_000_000, 1_600_000_000))
+    key = {"key": yard.bench.site.key} if transforms else {}
+
+    yard.moved(yard.at("tree"), f"{place}/packed", pack=True, links="keep", **transforms, **key)
+    back = transforms or {"decode": True}
+    yard.moved(f"{place}/packed", yard.at("again"), pack=True, links="keep", **back)
+
+    files = yard.files()
+    assert {name: files[f"again/{name}"] for name in content} == content
+    assert (yard.folder / "again" / "hollow").is_dir()
+    assert os.readlink(yard.folder / "again" / "link") == "plain.txt"
+    assert int((yard.folder / "again" / "plain.txt").stat().st_mtime) == 1_600_000_000
+    if not transforms:
+        with tarfile.open(fileobj=io.BytesIO(yard.bench.read(f"{place}/packed"))) as tar:
+            assert "./large" in tar.getnames() or "large" in tar.getnames()
+
+
+@pytest.mark.long
+def test_a_collection_is_packed_out_of_the_zone_and_unpacked_into_it(yard: Yard) -> None:
+    """The tar at the system has the AVUs, and gives them back."""
+    place = yard.bench.place()
+    for name in ("a", "b/c"):
+        yard.bench.write(f"{place}/tree/{name}", name.encode())
+    with yard.bench.user.session() as session:
+        session.metadata.add(DataObject, f"{place}/tree/a", iRODSMeta("colour", "blue"))
+
+    yard.moved(f"{place}/tree", yard.at("tree.tar.zst"), pack=True, compression="zstd", exclude=["c"])
+    yard.moved(yard.at("tree.tar.zst"), f"{place}/again", pack=True, decode=True)
+    again = yard.run(yard.at("tree.tar.zst"), f"{place}/tree/a", pack=True, decode=True, existing="replace")
+
+    assert yard.bench.read(f"{place}/again/a") == b"a"
+    with yard.bench.user.session() as session:
+        assert not session.data_objects.exists(f"{place}/again/b/c")
+        avus = {avu.name: avu.value for avu in session.metadata.get(DataObject, f"{place}/again/a")}
+    assert avus["colour"] == "blue"
+    assert (again["state"], again["error"]["code"]) == ("failed", "target_exists")
+
+
+@pytest.mark.long
+def test_a_move_may_pack(yard: Yard) -> None:
+    """What was packed goes, and the folders that are empty then; what a pattern leaves out stays."""
+    yard.put("in/a/b", b"content")
+    yard.put("in/c.tmp", b"stays")
+
+    yard.moved(yard.at("in"), f"{yard.bench.place()}/in.tar", pack=True, original="remove", exclude=["*.tmp"])
+
+    assert yard.files() == {"in/c.tmp": b"stays"}
+    assert not (yard.folder / "in" / "a").exists()
+
+
+@pytest.mark.long
+def test_a_sealed_file_is_opened_on_its_way_into_the_zone(yard: Yard) -> None:
+    """The request names the key, for no metadata do; what nobody sealed is taken as it is."""
+    place, key = yard.bench.place(), yard.bench.site.key
+    plain = yard.put("in/a.txt", b"line of text\n" * 10_000)
+    yard.moved(yard.at("in"), yard.at("sealed"), compression="zstd", key=key)
+    yard.put("sealed/b.txt", b"was never sealed")
+
+    yard.moved(yard.at("sealed"), f"{place}/open", decode=True, key=key)
+
+    assert yard.bench.names(f"{place}/open") == ["a.txt", "b.txt"]
+    assert yard.bench.read(f"{place}/open/a.txt") == plain
+
+
 @pytest.mark.parametrize(
     ("source", "code"),
     [
@@ -236,6 +323,29 @@ def test_a_request_that_cannot_be_is_refused_at_once(yard: Yard, source: str, co
 
     assert (error["code"], error["field"]) == (code, "source")
     assert error["remedy"]
+
+
+@pytest.mark.long
+def test_a_plan_tells_what_would_happen_and_makes_nothing(yard: Yard) -> None:
+    """Objects, bytes, room at the target, what exists there already, and what could not be moved."""
+    place = yard.bench.place()
+    yard.put("in/a", b"12345")
+    yard.put("in/b/c", b"123")
+    (yard.folder / "in" / "link").symlink_to("a")
+    yard.bench.write(f"{place}/in/a", b"other")
+    request = {"operation": "stage", "source": yard.at("in"), "target": f"{place}/in", "existing": "skip"}
+
+    plan = yard.bench.ask("sluice_plan", json.dumps(request))
+    out = yard.bench.ask("sluice_plan", json.dumps({**request, "source": f"{place}/in", "target": yard.at("new")}))
+    closed = yard.bench.ask("sluice_plan", json.dumps({**request, "source": "closed:x"}))
+
+    assert (plan["objects"], plan["bytes"], plan["expected_bytes"]) == (3, 8, 8)
+    assert plan["existing_targets"] == {"count": 1, "first": [f"{place}/in/a"], "then": "skip"}
+    assert (plan["unusable"]["count"], plan["unusable"]["first"][0]["field"]) == (1, "links")
+    assert [row["name"] for row in out["resources"]] == ["yard"]
+    assert out["fits"]
+    assert closed["refused"][0]["code"] == "system_not_found"
+    assert not (yard.folder / "new").exists()
 
 
 def test_what_is_wrong_with_one_file_is_told_of_it(yard: Yard) -> None:

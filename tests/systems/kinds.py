@@ -12,5 +12,5 @@ _OBJECTS = [pytest.param(kind, marks=pytest.mark.long) for kind in OBJECT_PEERS]
 
 KINDS = [*PEERS, *_OBJECTS]
 WRITABLE = [*(kind for kind in PEERS if kind != "http"), *_OBJECTS]
-LINKED = ["posix", "sftp"]
-RESUMING = ["posix", "sftp"]
+LINKED = ["posix", "sftp", "rsync"]
+RESUMING = ["posix", "sftp", "rsync"]

@@ -33,6 +33,7 @@ class Peer:
     links: bool = True
     times: bool = True  # modify times are kept, to the second
     resumes: bool = True  # what a broken attempt wrote is there for the next one
+    holds: int | None = None  # bytes of two blocks that are there, if neither both nor none
     lists: bool = True
     put: Callable[[str, bytes], None] | None = None  # how a file gets there that Sluice does not write
     bad_names: tuple[str, ...] = ("x" * 300,)
@@ -86,6 +87,11 @@ class Sshd(Daemon):
         ]
         return ["/usr/sbin/sshd", "-D", "-e", "-f", "/dev/null", *(part for one in options for part in ("-o", one))]
 
+    def processes(self) -> list[int]:
+        """The server's process, and those of its connections, which have sessions of their own."""
+        assert self._process
+        return processes_of(self._process.pid)
+
     def settings(self) -> dict[str, Any]:
         """The system's settings."""
         return {
@@ -101,6 +107,12 @@ class Sshd(Daemon):
         path = self.home / name
         path.write_text(f"[127.0.0.1]:{self.port} {(self.home / (key + '.pub')).read_text()}")
         return path
+
+
+def processes_of(pid: int) -> list[int]:
+    """A process and all that it started."""
+    children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    return [pid, *(one for child in children for one in processes_of(int(child)))]
 
 
 def ssh_options(server: Sshd, port: str = "-p") -> list[str]:
@@ -120,6 +132,15 @@ def sftp(home: Path) -> Iterator[Peer]:
             "configuration": {"key_file": str(server.known_hosts)},
         }
         yield Peer("sftp", server.settings(), wrong=wrong)
+
+
+@contextmanager
+def rsync(home: Path) -> Iterator[Peer]:
+    """Debian's rsync behind the same server; files of any size are sent as differences."""
+    with sftp(home) as peer:
+        missing = {"system_error": {"program": "/no/such/rsync"}, "configuration ": {"program": "rsync; true"}}
+        settings = {**peer.settings, "delta_kib": 0}
+        yield Peer("rsync", settings, wrong={**peer.wrong, **missing})
 
 
 class Nginx(Daemon):
@@ -192,7 +213,7 @@ def irods(home: Path) -> Iterator[Peer]:
             "timeout_seconds": 10,
         }
         wrong = {"system_unavailable": {"address": "127.0.0.1:1"}, "system_refused": {"user": "nobody"}}
-        yield Peer("irods", settings, links=False, resumes=False, wrong=wrong)
+        yield Peer("irods", settings, links=False, resumes=False, holds=4 << 20, wrong=wrong)
     finally:
         server.stop()
 
@@ -200,6 +221,7 @@ def irods(home: Path) -> Iterator[Peer]:
 PEERS: dict[str, Callable[[Path], AbstractContextManager[Peer]]] = {
     "posix": posix,
     "sftp": sftp,
+    "rsync": rsync,
     "http": http,
     "irods": irods,
 }

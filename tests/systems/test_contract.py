@@ -148,6 +148,27 @@ def test_what_was_not_stored_as_sent_is_not_published(peer: Peer, place: Place, 
 
 
 @pytest.mark.parametrize("peer", WRITABLE, indirect=True)
+@pytest.mark.parametrize("size", [10, 9 * MIB])
+def test_a_lost_attempt_publishes_nothing(peer: Peer, place: Place, folder: str, size: int) -> None:
+    """The fence is asked right before the name is given; if it says no, what had the name keeps it."""
+    write(place, f"{folder}/file", b"the old one")
+    data = os.urandom(size)
+
+    def lost() -> None:
+        raise JobError("lease_lost", "the job is another attempt's")
+
+    outgoing = place.write(f"{folder}/file", size)
+    outgoing.write(data)
+    with pytest.raises(JobError) as caught:
+        outgoing.publish(size, sha256(data), None, lost)
+    outgoing.abandon()
+
+    assert caught.value.code == "lease_lost"
+    assert read(place, f"{folder}/file") == b"the old one"
+    assert listed(place, folder) == ["file"]
+
+
+@pytest.mark.parametrize("peer", WRITABLE, indirect=True)
 def test_publishing_replaces(peer: Peer, place: Place, folder: str) -> None:
     """A second file of the same name takes the place of the first, whole."""
     write(place, f"{folder}/file", b"long content of the first")
@@ -257,7 +278,7 @@ def test_a_later_attempt_goes_on(peer: Peer, opened: Callable[..., Place], folde
 
     assert other.held == 0
     other.abandon()
-    assert second.held == (2 * BLOCK if peer.resumes else 0)
+    assert second.held == (peer.holds or (2 * BLOCK if peer.resumes else 0))
     for start in range(second.held, len(data), BLOCK):
         second.write(data[start : start + BLOCK])
     second.publish(len(data), sha256(data))

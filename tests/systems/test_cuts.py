@@ -48,7 +48,7 @@ class Line:
 
 def _trusting(peer: Peer, proxy: Cutting) -> dict[str, str]:
     """The server's key under the proxy's port."""
-    if peer.kind != "sftp":
+    if peer.kind not in ("sftp", "rsync"):
         return {}
     known = str(peer.settings["known_hosts"])
     with open(known) as file:
@@ -89,7 +89,10 @@ def cut_at_random(peer: Peer, folder: str, rounds: int, seed: int) -> None:
     chosen, data, path = random.Random(seed), os.urandom(SIZE), f"{folder}/file"
     plain = peer.open()
     put(peer, plain, path, data)
-    for _ in range(rounds):
+    for number in range(rounds):
+        target = f"{path}-up{number % 2}"
+        if peer.kind == "rsync":
+            plain.remove(target)  # or there would be nothing to send
         with cutting(int(str(peer.settings["address"]).rpartition(":")[2])) as proxy:
             line = Line(peer, proxy)
             proxy.cuts = [chosen.randrange(20_000, SIZE)]
@@ -98,26 +101,26 @@ def cut_at_random(peer: Peer, folder: str, rounds: int, seed: int) -> None:
             assert proxy.down < SIZE + BLOCK + 2 * MIB, "more than a block came twice (and the two logins)"
             if peer.writes:
                 proxy.cuts, before = [chosen.randrange(20_000, SIZE)], proxy.up
-                up(line, path + "-up", data)
+                up(line, target, data)
                 assert proxy.made == 2
                 assert proxy.up - before < SIZE + BLOCK + 2 * MIB, "more than a block was sent twice"
             line.close()
     if peer.writes:
-        assert read(plain, path + "-up") == data
+        assert read(plain, target) == data
     plain.close()
 
 
-@pytest.mark.parametrize("kind", [pytest.param("sftp", marks=pytest.mark.long), "http"])
+@pytest.mark.parametrize("kind", [*(pytest.param(kind, marks=pytest.mark.long) for kind in ("sftp", "rsync")), "http"])
 def test_a_cut_costs_a_block_at_most(peers: Callable[[str], Peer], kind: str) -> None:
     """Three random points for each type."""
     cut_at_random(peers(kind), _folder(peers(kind)), 3, 1)
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("kind", ["sftp", "http"])
+@pytest.mark.parametrize("kind", ["sftp", "rsync", "http"])
 def test_a_hundred_cuts(peers: Callable[[str], Peer], kind: str) -> None:
     """The same a hundred times: equal checksums always."""
-    cut_at_random(peers(kind), _folder(peers(kind)), 50 if kind == "sftp" else 100, 2)
+    cut_at_random(peers(kind), _folder(peers(kind)), 100 if kind == "http" else 50, 2)
 
 
 def test_a_server_that_stays_away_is_given_up(peers: Callable[[str], Peer]) -> None:

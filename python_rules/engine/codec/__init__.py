@@ -27,6 +27,11 @@ class Chain:
     def __init__(self, *codecs: Codec) -> None:
         self._codecs = codecs
 
+    @property
+    def is_empty(self) -> bool:
+        """Whether what comes out is what goes in."""
+        return not self._codecs
+
     def feed(self, block: Block) -> Iterator[Block]:
         """As Codec.feed."""
         return self._feed(block, 0)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
+import threading
 import time
 from contextlib import closing as closes
 from dataclasses import dataclass, field, replace
@@ -14,9 +16,9 @@ from python_rules.engine.codec.table import recognised
 from python_rules.engine.convert import Conversion, Converted, Look, Tools, compare, converted, measured
 from python_rules.engine.encoding import SOURCE_ATTRIBUTE, TAR, Change, Encoding
 from python_rules.engine.pipeline import Passed, Tally, read_blocks
-from python_rules.engine.staging import persistent
-from python_rules.engine.staging.ends import End, Places
-from python_rules.engine.systems.place import FOLDER, Incoming, Item, Outgoing, Place
+from python_rules.engine.staging import older, persistent
+from python_rules.engine.staging.ends import End, Lent, Places
+from python_rules.engine.systems.place import FOLDER, Comparing, Incoming, Item, Outgoing, Place
 from python_rules.engine.systems.zone import ZonePlace, ZoneWriting
 from python_rules.engine.transfer.zone import Listing, SourceObject, Zone
 from python_rules.engine.watch import Watch
@@ -24,7 +26,6 @@ from python_rules.jobs.errors import PASSING, JobError
 from python_rules.jobs.model import JobRequest
 from python_rules.jobs.record import Avu
 
-_HOLD_SECONDS = 0.25
 _KEPT = (*PASSING, "lease_lost")  # after these another attempt goes on with what is there
 
 
@@ -37,15 +38,18 @@ class Stage:
     places: Places
     attempt: int
     there: dict[str, Item] | None = None  # what the target held before the first file; None: nobody looked
-    checked: float = 0.0  # when the record last said that this attempt holds the job
     made: set[str] = field(default_factory=set)  # paths of the target that the job wrote, or found as they should be
+    _asking: threading.Lock = field(default_factory=threading.Lock)
+    _asked: float = 0.0  # when the last look at the record began that found the job to be this attempt's
 
-    def check_hold(self, watch: Watch) -> None:
-        """Raise JobError unless the job was this attempt's a moment ago: for small files a query each is too much, and
-        what a lost attempt still publishes has the right content."""
-        if (now := time.monotonic()) - self.checked > _HOLD_SECONDS:
-            watch.publishing()
-            self.checked = now
+    def fence(self, watch: Watch) -> None:
+        """Raise JobError unless the job is this attempt's. One look is enough for all who came before it began."""
+        came = time.monotonic()
+        with self._asking:
+            if self._asked < came:
+                begins = time.monotonic()
+                watch.publishing()
+                self._asked = begins
 
 
 @dataclass(frozen=True)
@@ -53,6 +57,14 @@ class StagedObject(SourceObject):
     """A file to be moved; ``path`` is its address."""
 
     item: Item = field(default=Item(""), compare=False)
+
+
+@dataclass(frozen=True)
+class StagedListing(Listing):
+    """The files that a job moves, the folders, and the links that are kept."""
+
+    stage: Stage | None = None
+    links: tuple[Item, ...] = ()
 
 
 class Moving(Conversion):
@@ -69,10 +81,15 @@ class Moving(Conversion):
         tools: Tools,
         watch: Watch,
         stage: Stage,
+        lent: Lent,
     ) -> None:
         super().__init__(zone, request, listing, source, tools, watch)
         self._source = source
         self._stage = stage
+        self._lent = lent
+        self._used: set[str] = set()  # ends where a file was opened
+        self._same_by = "checksum"  # what a target was found by not to need anything
+        self._older: Item | None = None  # what the target has, if it can be compared with what is read
 
     def run(self) -> Converted:
         """All of it; what is there already is left as it is."""
@@ -111,10 +128,13 @@ class Moving(Conversion):
         return change if request.suffix else replace(change, name=name)
 
     def _guessed(self, name: str) -> Encoding:
-        """What a file without metadata is compressed with, by its first bytes."""
+        """How a file without metadata is encoded: by its first bytes, and by its name where the request names a key."""
         if self._source.item.size == 0:
             return Encoding()
-        found = recognised(self._look().start())
+        start = self._look().start()
+        if self._request.key and (sealed := encoding.sealed_as(name, start)):
+            return Encoding(sealed, f"{self._request.key}:{encoding.PRESENT}")
+        found = recognised(start)
         return Encoding((found,)) if found else Encoding()
 
     def _look(self) -> Look:
@@ -129,10 +149,10 @@ class Moving(Conversion):
         return end.below(f"{folder}/{change.name}" if folder else change.name)
 
     def _source_place(self) -> Place:
-        return self._stage.places.at(self._stage.source, self._zone)
+        return self._lent.at(self._stage.source)
 
     def _target_place(self) -> Place:
-        return self._stage.places.at(self._stage.target, self._zone)
+        return self._lent.at(self._stage.target)
 
     def _there_already(self, path: str, change: Change, avus: list[Avu]) -> Converted | None:
         """The answer if nothing is to be moved; raises JobError ``target_exists``."""
@@ -142,14 +162,15 @@ class Moving(Conversion):
             return None
         address = self._stage.target.address(path)
         if item.kind == FOLDER:
-            raise _exists(address, "it is a folder")
+            raise exists(address, "it is a folder")
         if self._is_same(item, change):
             if self._request.existing == "refuse" and self._stage.attempt == 1:
-                raise _exists(address, "it exists, with the same content")
-            return Converted(self._source.path, address, skipped=True, reason="the same size and checksum")
+                raise exists(address, "it exists, with the same content")
+            return Converted(self._source.path, address, skipped=True, reason=f"the same size and {self._same_by}")
         if self._request.existing == "replace" or self._is_of_earlier_attempt(item):
+            self._older = None if change.run else item
             return None
-        raise _exists(address, "it exists, with other content")
+        raise exists(address, "it exists, with other content")
 
     def _is_same(self, item: Item, change: Change) -> bool:
         """Whether the target has what this job would write there."""
@@ -165,6 +186,9 @@ class Moving(Conversion):
             size, sha256 = change.before.plain_size or -1, change.before.plain_sha256
         if size != item.size:
             return False
+        if not change.run and older.unchanged(self._source_place(), place, source, item):
+            self._same_by = "modify time"
+            return True
         return self._sha256_of(place, item) == (sha256 or self._sha256_of(self._source_place(), source))
 
     def _is_of_earlier_attempt(self, item: Item) -> bool:
@@ -175,6 +199,8 @@ class Moving(Conversion):
     def _sha256_of(self, place: Place, item: Item) -> str:
         if item.checksum.startswith("sha2:"):
             return item.checksum
+        if isinstance(place, Comparing) and (told := place.sha256(item)):
+            return told
         tally = Tally()
         with closes(place.read(item.path)) as reader:
             for _ in tally.over(read_blocks(reader, item.size if item.size >= 0 else None, self._watch)):
@@ -188,8 +214,8 @@ class Moving(Conversion):
             self._check_unchanged()
             self._dress(sink.inner, path, change, passed, key)
             self._watch.check()
-            self._stage.check_hold(self._watch)
-            sink.publish(passed.written_size, passed.written_sha256, self._source.item.modified)
+            fence = functools.partial(self._stage.fence, self._watch)
+            sink.publish(passed.written_size, passed.written_sha256, self._source.item.modified, fence)
         except JobError as error:
             sink.abandon(keep=error.code in _KEPT)
             raise
@@ -212,19 +238,19 @@ class Moving(Conversion):
         return lambda size: self._stage.places.pay(end, size, self._watch.check)
 
     def _opened(self, offset: int) -> Incoming:
-        if offset:
-            self._stage.places.broken(self._stage.source)
-        return self._source_place().read(self._source.item.path, offset)
+        place, item = self._fresh(self._stage.source), self._source.item
+        return place.read(item.path, offset) if offset else older.incoming(place, item, self._target_place, self._older)
 
     def _begun(self, path: str, change: Change) -> Outgoing:
-        place = self._target_place()
         size = self._source.item.size if not change.run and self._source.item.size >= 0 else None
-        try:
-            return place.write(path, size, self._token(change))
-        except JobError as error:
-            if error.code in PASSING:
-                self._stage.places.broken(self._stage.target)
-            raise
+        return self._fresh(self._stage.target).write(path, size, self._token(change))
+
+    def _fresh(self, end: End) -> Place:
+        """The place of an end; from the second time on it is opened again, for what was open there broke."""
+        if end.role in self._used:
+            return self._lent.reopen(end)
+        self._used.add(end.role)
+        return self._lent.at(end)
 
     def _token(self, change: Change) -> str:
         """The name of this content of this job in this attempt."""
@@ -296,7 +322,8 @@ def _seen(item: Item) -> tuple[int, float | None, str]:
     return item.size, item.modified, item.checksum
 
 
-def _exists(address: str, how: str) -> JobError:
+def exists(address: str, how: str) -> JobError:
+    """The error about a target that is taken."""
     return JobError(
         "target_exists",
         f"{address}: {how}",

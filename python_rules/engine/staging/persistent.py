@@ -13,7 +13,7 @@ from collections.abc import Callable
 from contextlib import suppress
 
 from python_rules.engine.blocks import TRANSFER, Block
-from python_rules.engine.systems.place import Incoming, Outgoing
+from python_rules.engine.systems.place import Fence, Incoming, Outgoing, unfenced
 from python_rules.engine.watch import Watch
 from python_rules.jobs.errors import PASSING, JobError
 
@@ -132,7 +132,7 @@ class Sink:
 
     def write(self, block: Block) -> None:
         """As pipeline.Sink."""
-        if self._at < self._compared and self._is_held(block):
+        if self._compared and self._is_held(block):
             self._at += len(block)
             return
         self._remember(block)
@@ -144,12 +144,12 @@ class Sink:
         self._at += len(block)
         self._patience.moved()
 
-    def publish(self, size: int, sha256: str, modified: float | None) -> str:
+    def publish(self, size: int, sha256: str, modified: float | None, fence: Fence = unfenced) -> str:
         """As Outgoing.publish."""
         self._settle()
         while True:
             try:
-                return self.inner.publish(size, sha256, modified)
+                return self.inner.publish(size, sha256, modified, fence)
             except JobError as error:
                 self._mend(error, self._at)
 

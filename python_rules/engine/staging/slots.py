@@ -35,16 +35,16 @@ class Slots:
         self._looked, self._others_wait, self._part = 0.0, False, 1.0
         self._lock = threading.Lock()
 
-    def take(self) -> bool:
-        """Take a connection's place, or wait for one: whoever has less than his share comes first."""
+    def take(self, count: int = 1, waits: bool = True) -> bool:
+        """Take so many connections' places, or wait for them: whoever has less than his share comes first."""
         with self._lock, self._rows() as rows:
             others = [row for row in rows if row["user"] != self._own["user"]]
             waiting = {row["user"] for row in others if row["waits"]}
             mine = self._held + sum(row["held"] for row in rows if row["user"] == self._own["user"])
             total = mine + sum(row["held"] for row in others)
-            taken = total < self._limit and (not waiting or mine < self._share(len(waiting)))
-            self._held += taken
-            rows.append({**self._own, "held": self._held, "waits": not taken})
+            taken = total + count <= self._limit and (not waiting or mine < self._share(len(waiting)))
+            self._held += count if taken else 0
+            rows.append({**self._own, "held": self._held, "waits": waits and not taken})
         return taken
 
     def give(self) -> None:

@@ -13,7 +13,7 @@ from python_rules.engine.operations import duplicate
 from python_rules.engine.seal.table import ENCRYPTIONS
 from python_rules.engine.staging.patterns import wanted
 from python_rules.engine.transfer.trees import SourceCollection, TreeZone
-from python_rules.engine.transfer.zone import Listing, SourceObject, Zone
+from python_rules.engine.transfer.zone import OLD, Listing, SourceObject, Zone
 from python_rules.jobs import methods
 from python_rules.jobs.errors import JobError
 from python_rules.jobs.model import JobRequest
@@ -92,7 +92,8 @@ class _Rename(duplicate.Copy):
             return done
         self._watch.check()
         self._watch.publishing()
-        self._zone.publish(self._source.path, target, self._request.existing == "replace")
+        aside = self._zone.hidden(target, self._source) + OLD  # the source has no hidden name to derive it from
+        self._zone.publish(self._source.path, target, self._request.existing == "replace", aside)
         self._watch.advanced(self._source.size, 0)
         return Converted(self._source.path, target, stored_size=self._source.size, reason="renamed")
 

@@ -17,7 +17,7 @@ from urllib.parse import quote
 from python_rules.engine.blocks import MIB, Block
 from python_rules.engine.pipeline import Tally
 from python_rules.engine.systems.keys import Listed, tree
-from python_rules.engine.systems.place import FILE, FOLDER, Item
+from python_rules.engine.systems.place import FILE, FOLDER, Fence, Item, unfenced
 from python_rules.engine.systems.system import System, checked_path
 from python_rules.engine.systems.web import Web
 from python_rules.jobs.errors import JobError
@@ -281,7 +281,7 @@ class Writing:
         if len(rest) > _LONGEST_LINE:
             raise self._unfit("is longer than 64 MiB")
 
-    def publish(self, size: int, sha256: str, modified: float | None = None) -> str:
+    def publish(self, size: int, sha256: str, modified: float | None = None, fence: Fence = unfenced) -> str:
         """As Outgoing.publish: every document that comes back is compared with the one that was sent."""
         if self._rest:
             self._take(self._rest)
@@ -291,6 +291,7 @@ class Writing:
             raise self._system.error("verification_failed", "what arrived is not what was read", self._path)
         self._verify(self._hidden)
         security = self._store.security(self._name, self._path)
+        fence()
         self._store.make(self._name, self._path)
         self._copy()
         self._verify(self._name)

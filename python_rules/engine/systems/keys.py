@@ -8,7 +8,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from typing import NamedTuple
 
 from python_rules.engine.systems.place import FILE, FOLDER, Item
-from python_rules.engine.systems.system import System
+from python_rules.engine.systems.system import System, checked_path
 from python_rules.jobs.errors import JobError
 from python_rules.jobs.paths import is_hidden
 
@@ -23,6 +23,35 @@ class Listed(NamedTuple):
     size: int
     modified: float | None
     checksum: str
+
+
+class Keyed:
+    """What a store says of the keys below its base: the half of a Place that S3 and Swift share."""
+
+    _system: System
+    _threads: int
+
+    def find(self, path: str) -> Item | None:
+        """As Place.find."""
+        if not checked_path(self._system, path):
+            return Item("", FOLDER)
+        found = self._file(path)
+        if found is None and next(self._listed(f"{path}/", 1), None):
+            return Item(path, FOLDER)
+        return found
+
+    def walk(self, path: str) -> Iterator[Item]:
+        """As Place.walk."""
+        listed = self._listed(f"{checked_path(self._system, path)}/" if path else "")
+        return described(tree(listed, path), self._file, self._threads)
+
+    def _file(self, path: str) -> Item | None:
+        """The object of a path, if there is one."""
+        raise NotImplementedError
+
+    def _listed(self, prefix: str, page: int = 1000) -> Iterator[Listed]:
+        """The keys that begin so, in their order; ``page`` in one answer."""
+        raise NotImplementedError
 
 
 def tree(listed: Iterable[Listed], path: str) -> Iterator[Item]:

@@ -17,6 +17,7 @@ from typing import Protocol, TypeVar
 
 from python_rules.engine.blocks import MIB, Block
 from python_rules.engine.pipeline import Tally
+from python_rules.engine.systems.place import Fence, unfenced
 from python_rules.engine.systems.system import System
 from python_rules.jobs.errors import PASSING, JobError
 
@@ -58,7 +59,7 @@ class Upload(Protocol):
     def begin(self) -> None:
         """Before the first part is sent; not called when parts are there already."""
 
-    def send(self, part: Part, data: bytes) -> None:
+    def send(self, part: Part, data: bytes | bytearray) -> None:
         """Send a part; raises JobError unless the store holds just these bytes. Called in several threads."""
 
     def put(self, data: bytes, sha256: str, modified: float | None) -> None:
@@ -113,7 +114,7 @@ class PartedWriter:
             self._buffer += view[:room]
             view = view[room:]
 
-    def publish(self, size: int, sha256: str, modified: float | None = None) -> str:
+    def publish(self, size: int, sha256: str, modified: float | None = None, fence: Fence = unfenced) -> str:
         """As Outgoing.publish. What was taken is compared with the hash before the store is told to make the file; the
         store confirmed the MD5 of each part."""
         if (self._tally.size, self._tally.sha256) != (size, sha256):
@@ -121,12 +122,14 @@ class PartedWriter:
             raise self._system.error("verification_failed", what, self._path)
         if not self._begun:
             data = bytes(self._buffer)
+            fence()
             self._persist(lambda: self._upload.put(data, sha256, modified))
             return "md5"
         if self._buffer:
             self._send()
         while self._flying:
             self._settle()
+        fence()
         self._persist(lambda: self._upload.complete(self._parts, sha256, modified))
         self._stop()
         return "md5 of each part"
@@ -150,14 +153,14 @@ class PartedWriter:
         if not self._begun:
             self._persist(self._upload.begin)
             self._begun = True
-        number, data, self._buffer = self._number, bytes(self._buffer), bytearray()
+        number, data, self._buffer = self._number, self._buffer, bytearray()
         most = max(1, min(self._threads, IN_MEMORY // len(data)))
         while len(self._flying) >= most:
             self._settle()
         self._pool = self._pool or ThreadPoolExecutor(self._threads, thread_name_prefix="part")
         self._flying.append(self._pool.submit(self._sent, number, data))
 
-    def _sent(self, number: int, data: bytes) -> Part:
+    def _sent(self, number: int, data: bytearray) -> Part:
         """A part that is there now, whether it was before or not."""
         part = Part(number, len(data), hashlib.md5(data, usedforsecurity=False).hexdigest())
         if self._there.get(number) != part:

@@ -12,14 +12,20 @@ or ``abandon`` it. Nothing has its final name before.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from python_rules.engine.blocks import Block
 from python_rules.engine.pipeline import Source
 
 FILE, FOLDER, LINK = "file", "folder", "link"
+
+Fence = Callable[[], None]  # raises JobError if nothing may be published any more
+
+
+def unfenced() -> None:
+    """Nobody else could publish in our place."""
 
 
 @dataclass(frozen=True)
@@ -61,10 +67,11 @@ class Outgoing(Protocol):
     def write(self, block: Block) -> None:
         """Take all of a block."""
 
-    def publish(self, size: int, sha256: str, modified: float | None = None) -> str:
+    def publish(self, size: int, sha256: str, modified: float | None = None, fence: Fence = unfenced) -> str:
         """Give it its final name, in place of what had it, once the far side holds ``size`` bytes with this hash
         (``sha2:…``): by its own checksum where it keeps one, otherwise by reading back. How it was verified, in a word.
-        Raises JobError ``verification_failed``; then nothing has changed under the final name."""
+        Raises JobError ``verification_failed``; then nothing has changed under the final name. ``fence`` is called
+        after everything that takes long, right before the name is given: if it raises, nothing has changed either."""
 
     def abandon(self, keep: bool = False) -> None:
         """Remove what was written; ``keep`` leaves whole blocks for a later attempt to go on from (``held``)."""
@@ -109,3 +116,34 @@ class Place(Protocol):
 
     def close(self) -> None:
         """Close connections."""
+
+
+class Old(Protocol):
+    """An older version of a file that is read, as the other end has it; read by offset."""
+
+    size: int
+    """Bytes."""
+
+    def read_at(self, offset: int, buffer: memoryview) -> int:
+        """Read up to the buffer's size from an offset; the number of bytes, 0 at the end."""
+
+    def close(self) -> None:
+        """Let go of it."""
+
+
+@runtime_checkable
+class Comparing(Protocol):
+    """A place with a program at the far side that spares the line what both ends have."""
+
+    @property
+    def trusts_times(self) -> bool:
+        """Whether a file of the same size and modify time counts as unchanged."""
+
+    def pays(self, size: int | None) -> bool:
+        """Whether a file of this size is worth a comparison."""
+
+    def read_against(self, path: str, old: Old) -> Incoming:
+        """As Place.read, from the start; what the older version holds does not come over the line."""
+
+    def sha256(self, item: Item) -> str:
+        """The hash of a file (``sha2:…``), computed there; '' if it is faster to read it."""

@@ -15,7 +15,7 @@ from contextlib import contextmanager
 
 from python_rules.engine.blocks import Block
 from python_rules.engine.pipeline import Tally, read_blocks
-from python_rules.engine.systems.place import FILE, FOLDER, LINK, Item
+from python_rules.engine.systems.place import FILE, FOLDER, LINK, Fence, Item, unfenced
 from python_rules.engine.systems.system import System, checked_path, earlier, hidden_name
 from python_rules.engine.watch import UNWATCHED
 from python_rules.jobs.errors import JobError
@@ -280,7 +280,7 @@ class Writing:
         except OSError as error:
             raise self._place.meaning(error, self._path) from None
 
-    def publish(self, size: int, sha256: str, modified: float | None = None) -> str:
+    def publish(self, size: int, sha256: str, modified: float | None = None, fence: Fence = unfenced) -> str:
         """As Outgoing.publish."""
         try:
             os.fsync(self._opened)
@@ -290,6 +290,7 @@ class Writing:
             if modified is not None:
                 os.utime(self._opened, (modified, modified))
             final = self._path.rpartition("/")[2]
+            fence()
             os.rename(self._name, final, src_dir_fd=self._folder, dst_dir_fd=self._folder)
             with contextlib.suppress(OSError):  # not every file system can; the name is there already
                 os.fsync(self._folder)

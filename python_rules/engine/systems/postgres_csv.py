@@ -15,7 +15,8 @@ from psycopg import Copy, sql
 
 from python_rules.engine.blocks import Block
 from python_rules.engine.pipeline import Tally
-from python_rules.engine.systems.postgres_link import Connection, Link, Watched
+from python_rules.engine.systems.place import Fence, unfenced
+from python_rules.engine.systems.postgres_link import Connection, Link, Result, Watched
 from python_rules.engine.systems.postgres_tables import Columns, NewTable, columns_of
 from python_rules.engine.systems.postgres_types import known_type
 
@@ -24,40 +25,8 @@ _BLOCK = 1 << 18  # bytes that are gathered from the server's rows
 _TYPED = "::"
 
 
-class Reading:
-    """A query's result; place.Incoming."""
-
-    def __init__(self, link: Link, path: str, query: sql.Composable) -> None:
-        self._link = link
-        self._path = path
-        with link.told(path):
-            self._connection = link.connect(read_only=True)
-        self._watched = Watched(link, self._connection)
-        self._blocks = self._read(query)
-        self._block = memoryview(b"")
-
-    def readinto(self, buffer: bytearray) -> int:
-        """As Source.readinto."""
-        view, filled = memoryview(buffer), 0
-        while filled < len(view):
-            if not self._block:
-                self._block = memoryview(next(self._blocks, b""))
-            count = min(len(view) - filled, len(self._block))
-            if not count:
-                break
-            view[filled : filled + count] = self._block[:count]
-            self._block = self._block[count:]
-            filled += count
-        return filled
-
-    def interrupt(self) -> None:
-        """As Source.interrupt."""
-        self._watched.interrupt()
-
-    def close(self) -> None:
-        """As Incoming.close."""
-        self._watched.close()
-        self._connection.close()
+class Reading(Result):
+    """A query's result as CSV; place.Incoming."""
 
     def _read(self, query: sql.Composable) -> Iterator[bytes]:
         with self._link.told(self._path), self._watched.waiting():
@@ -96,7 +65,7 @@ class Writing(NewTable):
         else:
             self._pass_on(bytes(block))
 
-    def publish(self, size: int, sha256: str, modified: float | None = None) -> str:
+    def publish(self, size: int, sha256: str, modified: float | None = None, fence: Fence = unfenced) -> str:
         """As Outgoing.publish: what comes back is compared; where the file's text is not how PostgreSQL would write
         it, the rows are counted."""
         if self._copy is None and not self._begin(len(self._start)):
@@ -106,6 +75,7 @@ class Writing(NewTable):
         with self.link.told(self.path), self.watched.waiting():
             self._end_copy(None)
             how = self._verified(sha256)
+            fence()
             self.put_in_place()
         self.close()
         return how

@@ -18,7 +18,8 @@ from psycopg import sql
 
 from python_rules.engine.blocks import MIB, Block
 from python_rules.engine.pipeline import Tally
-from python_rules.engine.systems.postgres_link import Connection, Link, Watched
+from python_rules.engine.systems.place import Fence, unfenced
+from python_rules.engine.systems.postgres_link import Connection, Link, Result, Watched
 from python_rules.engine.systems.postgres_tables import Columns, NewTable, columns_of
 from python_rules.engine.systems.postgres_types import (
     TYPE_KEY,
@@ -37,37 +38,8 @@ _BATCH = 4 * MIB  # bytes of a batch, about
 _GROUP = 32 * MIB  # bytes of a row group, about
 
 
-class Reading:
-    """A query's result; place.Incoming."""
-
-    def __init__(self, link: Link, path: str, query: sql.Composable) -> None:
-        self._link = link
-        self._path = path
-        with link.told(path):
-            self._connection = link.connect(read_only=True)
-        self._watched = Watched(link, self._connection)
-        self._blocks = self._read(query)
-        self._block = memoryview(b"")
-
-    def readinto(self, buffer: bytearray) -> int:
-        """As Source.readinto."""
-        while not self._block:
-            self._block = memoryview(next(self._blocks, b""))
-            if not self._block:
-                return 0
-        count = min(len(buffer), len(self._block))
-        buffer[:count] = self._block[:count]
-        self._block = self._block[count:]
-        return count
-
-    def interrupt(self) -> None:
-        """As Source.interrupt."""
-        self._watched.interrupt()
-
-    def close(self) -> None:
-        """As Incoming.close."""
-        self._watched.close()
-        self._connection.close()
+class Reading(Result):
+    """A query's result as Parquet; place.Incoming."""
 
     def _read(self, query: sql.Composable) -> Iterator[bytes]:
         out = _Taken()
@@ -115,7 +87,7 @@ class Writing(NewTable):
             text = f"the temporary file cannot be written: {error.strerror}"
             raise self.link.system.error("no_space", text, self.path, remedy) from None
 
-    def publish(self, size: int, sha256: str, modified: float | None = None) -> str:
+    def publish(self, size: int, sha256: str, modified: float | None = None, fence: Fence = unfenced) -> str:
         """As Outgoing.publish: every value that comes back from the table is compared with that of the file."""
         if (self._tally.size, self._tally.sha256) != (size, sha256):
             raise self.unverified("what arrived is not what was read")
@@ -131,6 +103,7 @@ class Writing(NewTable):
                 held.add(batch)
             if held.value != written.value:
                 raise self.unverified(f"{held.rows} rows came back, {written.rows} were written, and they differ")
+            fence()
             self.put_in_place()
         self.close()
         return "read back"

@@ -16,9 +16,9 @@ from typing import Any
 import botocore.exceptions as ex
 
 from python_rules.engine.blocks import MIB
-from python_rules.engine.systems.keys import Listed, described, key_of, tree
+from python_rules.engine.systems.keys import Keyed, Listed, key_of
 from python_rules.engine.systems.parts import Part, PartedWriter, RangedReader, Sizes
-from python_rules.engine.systems.place import FILE, FOLDER, Item
+from python_rules.engine.systems.place import FILE, Item
 from python_rules.engine.systems.s3_client import client, meaning
 from python_rules.engine.systems.system import System, checked_path
 from python_rules.engine.systems.unfinished import Mark, Marks
@@ -27,7 +27,7 @@ from python_rules.jobs.errors import JobError
 _MTIME, _SHA = "mtime", "sluice-sha2"  # x-amz-meta-…; the first as rclone writes it: seconds since the epoch
 
 
-class S3:
+class S3(Keyed):
     """A Place in a bucket."""
 
     def __init__(self, system: System) -> None:
@@ -46,20 +46,6 @@ class S3:
         with self.told(""):
             self.client.list_objects_v2(Bucket=self.bucket, Prefix=self.prefix, MaxKeys=1)
         return f"the bucket {self.bucket} can be listed; how much is free an S3 store does not say"
-
-    def find(self, path: str) -> Item | None:
-        """As Place.find."""
-        if not checked_path(self._system, path):
-            return Item("", FOLDER)
-        found = self._file(path)
-        if found is None and next(self._listed(f"{path}/", 1), None):
-            return Item(path, FOLDER)
-        return found
-
-    def walk(self, path: str) -> Iterator[Item]:
-        """As Place.walk."""
-        listed = self._listed(f"{checked_path(self._system, path)}/" if path else "")
-        return described(tree(listed, path), self._file, self._threads)
 
     def read(self, path: str, offset: int = 0) -> RangedReader:
         """As Place.read; what follows the first range is fetched ahead, and only of the same content."""
@@ -211,7 +197,7 @@ class Multipart:
             made = self._place.client.create_multipart_upload(**self._name)
         self._mark = self._marks.made(self._path, self._resume, made["UploadId"])
 
-    def send(self, part: Part, data: bytes) -> None:
+    def send(self, part: Part, data: bytes | bytearray) -> None:
         """As Upload.send."""
         digest = _base64(bytes.fromhex(part.md5))
         with self._place.told(self._path):

@@ -14,10 +14,11 @@ from contextlib import contextmanager, suppress
 from python_rules.engine.blocks import TRANSFER
 from python_rules.engine.systems import sftp_wire as wire
 from python_rules.engine.systems import ssh
-from python_rules.engine.systems.place import FILE, FOLDER, LINK, Item
+from python_rules.engine.systems.place import FILE, FOLDER, LINK, Item, Outgoing
 from python_rules.engine.systems.posix import leads_out
 from python_rules.engine.systems.sftp_files import Reading, Writing
-from python_rules.engine.systems.sftp_wire import Attributes, Fields, Lost, Refused, Wire, number, string
+from python_rules.engine.systems.sftp_wire import Attributes, Fields, Refused, Wire, number, string
+from python_rules.engine.systems.ssh_process import Lost
 from python_rules.engine.systems.system import System, checked_path, earlier, hidden_name
 from python_rules.jobs.errors import JobError
 from python_rules.jobs.paths import HIDDEN_PREFIX
@@ -40,12 +41,15 @@ _MEANINGS: dict[int, tuple[str, str]] = {
 class Sftp:
     """A Place behind an SFTP server."""
 
-    def __init__(self, system: System) -> None:
+    least = _LARGE
+
+    def __init__(self, system: System, control: str = "") -> None:
         self._system = system
+        self._control = control  # the socket by which others use this connection; '': nobody does
         self._safe: set[str] = set()  # folders that were seen to lie below the base
         self._base = system.base
         self._runs_programs = system.settings["verify"] == "auto"
-        self.wire = Wire(ssh.command(system, "-s", "sftp"), system.timeout)
+        self.wire = Wire(ssh.command(system, "-s", "sftp", control=control, shares=bool(control)), system.timeout)
         try:
             with self._told(""):
                 self.wire.greet()
@@ -102,7 +106,7 @@ class Sftp:
                 raise self._system.error("bad_path", "it is no file", path)
         return Reading(self, path, handle, offset, attributes.size)
 
-    def write(self, path: str, size: int | None = None, resume: str = "") -> Writing:
+    def write(self, path: str, size: int | None = None, resume: str = "") -> Outgoing:
         """As Place.write."""
         with self._told(path):
             where = self.where(path)
@@ -160,9 +164,9 @@ class Sftp:
         for folder in dict.fromkeys(folders):
             where = f"{self._base}/{folder}".rstrip("/")
             with self._told(folder), suppress(FileNotFoundError):
-                for name, _ in self._listed(where):
+                for name, attributes in self._listed(where):
                     if name.startswith(HIDDEN_PREFIX + job):
-                        self.wire.call(wire.REMOVE, string(f"{where}/{name}"))
+                        self._discard(f"{where}/{name}", stat.S_ISDIR(attributes.mode or 0))
 
     def free(self) -> int | None:
         """As Place.free."""
@@ -196,9 +200,10 @@ class Sftp:
 
     def sha256_there(self, where: str, size: int) -> str:
         """The hash of a file, as a program there computes it (hexadecimal); '' where none can be run."""
-        if not self._runs_programs or size < _LARGE:
+        if not self._runs_programs or size < self.least:
             return ""
-        said = ssh.answer(self._system, _HASH, where.encode("utf-8", "surrogateescape") + b"\0", self._patience(size))
+        name = where.encode("utf-8", "surrogateescape") + b"\0"
+        said = ssh.answer(self._system, _HASH, name, self._patience(size), self._control)
         found = _SHA256.match(said or "")
         self._runs_programs = found is not None
         return found[1] if found else ""
@@ -228,11 +233,18 @@ class Sftp:
         code, text = _MEANINGS.get(refused.status, ("system_error", f"the server says: {ascii(str(refused))[:80]}"))
         if refused.status == wire.FAILURE:  # the version 3 word for everything else, a full disk among it
             with suppress(JobError, Refused):
-                if (self.free() or TRANSFER) < TRANSFER:
+                room = self.free()
+                if room is not None and room < TRANSFER:
                     code, text = "no_space", "the file system is full, or a quota is reached"
             if len(path.rpartition("/")[2].encode("utf-8", "surrogateescape")) > 255:
                 code, text = "bad_path", "the server cannot hold such a name"
         return self._system.error(code, text, path)
+
+    def _discard(self, where: str, is_folder: bool) -> None:
+        """Remove what has a hidden name, with what it holds."""
+        for name, _ in self._listed(where) if is_folder else ():
+            self.wire.call(wire.REMOVE, string(f"{where}/{name}"))
+        self.wire.call(wire.RMDIR if is_folder else wire.REMOVE, string(where))
 
     def _require_below(self, folder: str) -> None:
         if folder in self._safe:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from python_rules.engine.blocks import TRANSFER, Block
 from python_rules.engine.pipeline import Tally, read_blocks
 from python_rules.engine.systems import sftp_wire as wire
+from python_rules.engine.systems.place import Fence, unfenced
 from python_rules.engine.systems.sftp_wire import Attributes, Fields, Refused, number, number64, string
 from python_rules.engine.watch import UNWATCHED
 
@@ -115,11 +116,11 @@ class Writing:
                 if len(self._pending) >= _WINDOW:
                     self._place.wire.wait(self._pending.popleft())
 
-    def publish(self, size: int, sha256: str, modified: float | None = None) -> str:
+    def publish(self, size: int, sha256: str, modified: float | None = None, fence: Fence = unfenced) -> str:
         """As Outgoing.publish."""
         server = self._place.wire
         if size <= _CHUNK and self._at == size:
-            return self._published_small(size, sha256, modified)
+            return self._published_small(size, sha256, modified, fence)
         with self._place.told(self._path):
             if "fsync@openssh.com" in server.extensions and size > _CHUNK:
                 self._pending.append(server.ask(wire.EXTENDED, string("fsync@openssh.com"), self._handle))
@@ -133,10 +134,11 @@ class Writing:
             self._dress(modified)
             self._settle()
             self._handle = b""
+            fence()
             self._place.rename(self._hidden, self._where)
         return how
 
-    def _published_small(self, size: int, sha256: str, modified: float | None) -> str:
+    def _published_small(self, size: int, sha256: str, modified: float | None, fence: Fence) -> str:
         """The same in two round trips: what was written is asked for right behind the writing."""
         server, buffer, tally = self._place.wire, memoryview(bytearray(size + 1)), Tally()
         with self._place.told(self._path):
@@ -154,6 +156,7 @@ class Writing:
                 text = "it was not stored as sent: what is read back is something else"
                 raise self._place.error("verification_failed", text, self._path)
             self._dress(modified)
+            fence()
             handle, self._handle = self._handle, b""
             try:
                 self._place.rename(self._hidden, self._where)
@@ -187,7 +190,7 @@ class Writing:
 
     def _verified(self, size: int, sha256: str) -> str:
         told = self._place.sha256_there(self._hidden, size)
-        if told and _as_irods(told) == sha256:
+        if told and as_irods(told) == sha256:
             return "sha256sum there"
         tally = Tally()
         for _ in tally.over(read_blocks(_Shared(self._place, self._path, self._handle, 0, size), size, UNWATCHED)):
@@ -207,5 +210,6 @@ class _Shared(Reading):
             self._drop()
 
 
-def _as_irods(digest: str) -> str:
+def as_irods(digest: str) -> str:
+    """A hexadecimal SHA-256 as iRODS writes it."""
     return "sha2:" + base64.b64encode(bytes.fromhex(digest)).decode()

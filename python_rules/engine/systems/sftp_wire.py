@@ -7,13 +7,12 @@ UTF-8 here, and what is none survives as lone surrogates.
 from __future__ import annotations
 
 import os
-import socket
 import struct
-import subprocess
 from dataclasses import dataclass
 from typing import NamedTuple
 
 from python_rules.engine.blocks import Block
+from python_rules.engine.systems.ssh_process import Lost, Process
 
 INIT, VERSION, OPEN, CLOSE, READ, WRITE, LSTAT, FSTAT, SETSTAT, FSETSTAT = 1, 2, 3, 4, 5, 6, 7, 8, 9, 10
 OPENDIR, READDIR, REMOVE, MKDIR, RMDIR, REALPATH, STAT, RENAME, READLINK, SYMLINK = range(11, 21)
@@ -33,10 +32,6 @@ class Refused(Exception):
     def __init__(self, status: int, words: str) -> None:
         super().__init__(words)
         self.status = status
-
-
-class Lost(Exception):
-    """The connection is gone, or silent for too long."""
 
 
 @dataclass(frozen=True)
@@ -66,21 +61,11 @@ class Reply(NamedTuple):
     body: bytes
 
 
-class Wire:
+class Wire(Process):
     """One connection; for one thread at a time. Every method raises Refused or Lost."""
 
     def __init__(self, command: list[str], timeout: float) -> None:
-        ours, theirs = socket.socketpair()
-        self._complaints, complain = os.pipe()
-        try:
-            self._process = subprocess.Popen(command, stdin=theirs.fileno(), stdout=theirs.fileno(), stderr=complain)
-        finally:
-            theirs.close()
-            os.close(complain)
-        self._socket = ours
-        self._socket.settimeout(timeout)
-        for option in (socket.SO_SNDBUF, socket.SO_RCVBUF):
-            self._socket.setsockopt(socket.SOL_SOCKET, option, 1 << 20)
+        super().__init__(command, timeout)
         self._number = 0
         self._replies: dict[int, Reply] = {}
         self._unwanted: set[int] = set()
@@ -96,7 +81,8 @@ class Wire:
             raise Lost("no SFTP server answers there")
         rest = Fields(greeting[5:])
         while rest.left:
-            self.extensions[rest.text()] = rest.text()
+            name = rest.text()
+            self.extensions[name] = rest.text()
         if "limits@openssh.com" in self.extensions:
             limits = Fields(self.wait(self.ask(EXTENDED, string("limits@openssh.com")), EXTENDED_REPLY).body)
             _, read, write = limits.number64(), limits.number64(), limits.number64()
@@ -155,33 +141,6 @@ class Wire:
         buffer[: len(data)] = data
         return len(data)
 
-    def complaints(self) -> str:
-        """What ``ssh`` wrote to its standard error, once the connection is gone."""
-        try:
-            self._process.wait(2)
-        except subprocess.TimeoutExpired:
-            self._process.kill()
-        with os.fdopen(os.dup(self._complaints), "rb") as pipe:
-            os.set_blocking(pipe.fileno(), False)
-            return (pipe.read() or b"").decode("utf-8", "replace")
-
-    def interrupt(self) -> None:
-        """Break what waits in another thread."""
-        try:
-            self._socket.shutdown(socket.SHUT_RDWR)
-        except OSError:
-            return
-
-    def close(self) -> None:
-        """End the connection and its process."""
-        self._socket.close()
-        try:
-            self._process.wait(2)
-        except subprocess.TimeoutExpired:
-            self._process.kill()
-            self._process.wait()
-        os.close(self._complaints)
-
     def _take_one(self) -> None:
         size, kind, number = struct.unpack(">IBI", self._received(9))
         self._keep(size, kind, number)
@@ -197,27 +156,6 @@ class Wire:
         if not 5 <= size <= _LONGEST_PACKET:
             raise Lost("the server sent a packet of an impossible size")
         return size
-
-    def _send(self, data: Block) -> None:
-        try:
-            self._socket.sendall(data)
-        except OSError as error:
-            raise Lost(str(error)) from None
-
-    def _received(self, size: int) -> bytes:
-        buffer = bytearray(size)
-        self._received_into(memoryview(buffer))
-        return bytes(buffer)
-
-    def _received_into(self, view: memoryview) -> None:
-        while len(view):
-            try:
-                count = self._socket.recv_into(view)
-            except OSError as error:
-                raise Lost("no answer in time" if isinstance(error, TimeoutError) else str(error)) from None
-            if not count:
-                raise Lost("the connection was closed")
-            view = view[count:]
 
 
 class Fields:

@@ -30,8 +30,9 @@ _COMPLAINTS: tuple[tuple[tuple[str, ...], str, str], ...] = (
 )
 
 
-def command(system: System, *remote: str) -> list[str]:
-    """The argument list of ``ssh``; ``remote`` is a fixed command, or ('-s', subsystem)."""
+def command(system: System, *remote: str, control: str = "", shares: bool = False) -> list[str]:
+    """The argument list of ``ssh``; ``remote`` is a fixed command, or ('-s', subsystem). ``control`` is the socket by
+    which a connection that ``shares`` itself is used by others."""
     host, port = system.address(_PORT)
     alive = max(1, round(system.timeout / 3))
     options = {
@@ -45,7 +46,8 @@ def command(system: System, *remote: str) -> list[str]:
         "ConnectTimeout": str(max(1, round(system.timeout))),
         "ServerAliveInterval": str(alive),
         "ServerAliveCountMax": "3",
-        "ControlPath": "none",
+        "ControlPath": f'"{control}"' if control else "none",
+        "ControlMaster": "yes" if shares else "no",
         "LogLevel": "ERROR",
         "RequestTTY": "no",
         "ClearAllForwardings": "yes",
@@ -66,10 +68,11 @@ def meaning(system: System, complaint: str, otherwise: str) -> JobError:
     return system.error("system_unavailable", f"{otherwise}{': ' + last if last else ''}")
 
 
-def answer(system: System, remote: str, given: bytes, seconds: float) -> str | None:
+def answer(system: System, remote: str, given: bytes, seconds: float, control: str = "") -> str | None:
     """What a fixed command there says to ``given`` on its standard input; None if it may not, or cannot, be run."""
     try:
-        done = subprocess.run(command(system, remote), input=given, capture_output=True, timeout=seconds, check=False)
+        called = command(system, remote, control=control)
+        done = subprocess.run(called, input=given, capture_output=True, timeout=seconds, check=False)
     except subprocess.TimeoutExpired:
         return None
     return done.stdout.decode("utf-8", "replace") if done.returncode == 0 else None

@@ -15,9 +15,9 @@ from typing import Any
 import requests
 
 from python_rules.engine.blocks import MIB
-from python_rules.engine.systems.keys import Listed, described, key_of, tree
+from python_rules.engine.systems.keys import Keyed, Listed, key_of
 from python_rules.engine.systems.parts import Part, PartedWriter, RangedReader, Sizes
-from python_rules.engine.systems.place import FILE, FOLDER, Item
+from python_rules.engine.systems.place import FILE, Item
 from python_rules.engine.systems.swift_store import Account, seconds
 from python_rules.engine.systems.system import System, checked_path
 from python_rules.engine.systems.unfinished import Mark, Marks
@@ -27,7 +27,7 @@ _SHA = "X-Object-Meta-Sluice-Sha2"
 _IS_LARGE = "X-Static-Large-Object"
 
 
-class Swift:
+class Swift(Keyed):
     """A Place in a container."""
 
     def __init__(self, system: System) -> None:
@@ -48,20 +48,6 @@ class Swift:
         room = self.free()
         free = "no quota is set" if room is None else f"{room} bytes are free"
         return f"the container {self.container} holds {said.get('X-Container-Object-Count', '?')} objects; {free}"
-
-    def find(self, path: str) -> Item | None:
-        """As Place.find."""
-        if not checked_path(self._system, path):
-            return Item("", FOLDER)
-        found = self._file(path)
-        if found is None and next(self._listed(f"{path}/", 1), None):
-            return Item(path, FOLDER)
-        return found
-
-    def walk(self, path: str) -> Iterator[Item]:
-        """As Place.walk."""
-        listed = self._listed(f"{checked_path(self._system, path)}/" if path else "")
-        return described(tree(listed, path), self._file, self._threads)
 
     def read(self, path: str, offset: int = 0) -> RangedReader:
         """As Place.read; what follows the first range is fetched ahead, and only of the same content."""
@@ -203,7 +189,7 @@ class LargeObject:
         self._place.sweep()
         self._mark = self._marks.made(self._path, self._resume, uuid.uuid4().hex)
 
-    def send(self, part: Part, data: bytes) -> None:
+    def send(self, part: Part, data: bytes | bytearray) -> None:
         """As Upload.send."""
         name = self._segment(part.number)
         self._account.ask("PUT", self._place.segments, name, data=data, headers={"ETag": part.md5})

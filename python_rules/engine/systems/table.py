@@ -16,6 +16,7 @@ from python_rules.jobs.errors import JobError
 TYPES = {
     "posix": ("posix", "Posix"),
     "sftp": ("sftp", "Sftp"),
+    "rsync": ("rsync", "Rsync"),
     "http": ("http", "Http"),
     "irods": ("zone", "OtherZone"),
     "s3": ("s3", "S3"),

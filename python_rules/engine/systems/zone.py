@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ssl
 from collections.abc import Iterator
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any
 
@@ -11,13 +12,14 @@ from irods.exception import CAT_INVALID_AUTHENTICATION, NetworkException, Pycomm
 from irods.session import iRODSSession
 
 from python_rules.engine import encoding
-from python_rules.engine.blocks import Block
+from python_rules.engine.blocks import TRANSFER, Block
 from python_rules.engine.encoding import Encoding
 from python_rules.engine.pipeline import Passed
-from python_rules.engine.systems.place import FILE, FOLDER, Item
-from python_rules.engine.systems.system import System, checked_path, hidden_name
+from python_rules.engine.systems.place import FILE, FOLDER, Fence, Item, unfenced
+from python_rules.engine.systems.system import System, checked_path, earlier, hidden_name
 from python_rules.engine.transfer import queries
 from python_rules.engine.transfer.errors import told
+from python_rules.engine.transfer.healing import STALE
 from python_rules.engine.transfer.streams import Reader, Writer
 from python_rules.engine.transfer.trees import TreeZone
 from python_rules.engine.transfer.zone import Zone
@@ -81,7 +83,9 @@ class ZonePlace:
         where = paths.checked(self._where(path), "target")
         above, name = paths.split(where)
         self.zone.existing(where)  # a collection is never replaced
-        return ZoneWriting(self.zone, f"{above}/{hidden_name(resume)}", f"{above}/{name}")
+        hidden = f"{above}/{hidden_name(resume)}"
+        is_small = size is not None and size <= TRANSFER
+        return ZoneWriting(self.zone, hidden, f"{above}/{name}", 0 if is_small else self._held(hidden, resume))
 
     def make_folder(self, path: str, mode: int | None = None) -> None:
         """As Place.make_folder."""
@@ -133,6 +137,24 @@ class ZonePlace:
 
     def _where(self, path: str) -> str:
         return f"{self._base}/{path}".rstrip("/")
+
+    def _held(self, hidden: str, resume: str) -> int:
+        """Bytes in whole blocks that this attempt or an earlier one left, by now under this attempt's hidden name.
+        One block less where all is there: a replica that nobody writes to stays stale."""
+        above = paths.split(hidden)[0]
+        for token in (resume, *earlier(resume)) if resume else ():
+            left = f"{above}/{hidden_name(token)}"
+            with told(left):
+                found = queries.replicas(self.zone.session, left)
+            if any(one.status not in (queries.GOOD, STALE) for one in found):
+                if token == resume:
+                    raise _in_use(left)
+                continue  # its agent was killed, or its writer lives
+            if found:
+                if token != resume:
+                    self.zone.publish(left, hidden, replace=False)
+                return max(0, found[0].size - 1) // TRANSFER * TRANSFER if len(found) == 1 else 0
+        return 0
 
     def _file(self, path: str, found: list[queries.Replica]) -> Item:
         good = [replica for replica in found if replica.status == queries.GOOD]
@@ -190,48 +212,62 @@ class OtherZone(ZonePlace):
 class ZoneWriting:
     """A data object that is written under a hidden name beside its final one."""
 
-    held = 0  # a server that lost its client may not have kept what it was sent
-
-    def __init__(self, zone: Zone, hidden: str, final: str) -> None:
+    def __init__(self, zone: Zone, hidden: str, final: str, held: int = 0) -> None:
         self._zone = zone
         self._hidden = hidden
         self._final = final
-        self._writer: Writer | None = zone.writer(hidden)
+        self.held = held
+        self._writer: Writer | None = None if held else zone.writer(hidden)
         self.avus: list[Avu] = []  # what the object is given before it has its name
 
-    def reread(self) -> None:
+    def reread(self) -> Reader | None:
         """As Outgoing.reread."""
+        return self._zone.reader(self._hidden) if self.held else None
 
     def go_on_at(self, offset: int) -> None:
-        """As Outgoing.go_on_at: nothing is ever held."""
+        """As Outgoing.go_on_at; what cannot be cut back to an offset is begun anew by the next attempt."""
+        if offset == self.held or not offset:
+            self._writer = self._zone.writer(self._hidden, offset)
+            return
+        self._zone.discard(self._hidden)
+        text = "what an earlier attempt left is something else"
+        raise JobError("zone_unavailable", f"{self._final}: {text}", remedy="the job begins it anew by itself")
 
     def write(self, block: Block) -> None:
         """As Sink.write."""
-        if self._writer is not None:
-            self._writer.write(block)
+        if self._writer is None:
+            self._writer = self._zone.writer(self._hidden, self.held)
+        self._writer.write(block)
 
-    def publish(self, size: int, sha256: str, modified: float | None = None) -> str:
+    def publish(self, size: int, sha256: str, modified: float | None = None, fence: Fence = unfenced) -> str:
         """As Outgoing.publish."""
         self._end()
         self._zone.verify(self._hidden, Passed(size, sha256, size, sha256))
         self._zone.give(self._hidden, self.avus)
         if modified is not None:
             self._zone.touch(self._hidden, modified)
+        fence()
         self._zone.publish(self._hidden, self._final, replace=True)
         return "the zone's checksum"
 
     def abandon(self, keep: bool = False) -> None:
         """As Outgoing.abandon."""
-        try:
-            self._end()
-        except JobError:
-            return self._zone.discard(self._hidden)
-        return self._zone.discard(self._hidden)
+        writer, self._writer = self._writer, None
+        with suppress(JobError):
+            if writer is not None:
+                writer.abandon()
+        if not keep:
+            self._zone.discard(self._hidden)
 
     def _end(self) -> None:
         writer, self._writer = self._writer, None
         if writer is not None:
             writer.close()
+
+
+def _in_use(hidden: str) -> JobError:
+    text = "the server has not noticed yet that its writer is gone"
+    return JobError("zone_unavailable", f"{hidden}: {text}", remedy="it is tried again by itself", object_path=hidden)
 
 
 def seconds(modified: str) -> float | None:
