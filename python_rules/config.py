@@ -69,7 +69,8 @@ SETTINGS: Dict[str, Setting] = {
     "keys.token_file": Setting(str, "", "transit: file of the client's token; mode 0600"),
     "keys.audit": Setting(str, "", "file of the audit log; default: the keyring's name with .audit"),
     "keys.destroy_days": Setting((int, float), 7, "days from the order to destroy a key until it is done"),
-    "hooks.quiet_seconds": Setting((int, float), 2, "how long after a first arrival a policy waits for more"),
+    "hooks.quiet_seconds": Setting((int, float), 2, "how long nothing more may arrive before a policy acts"),
+    "hooks.longest_seconds": Setting((int, float), 60, "how long a policy waits at most while more keeps arriving"),
     "hooks.policy_cache_seconds": Setting((int, float), 0.25, "how long an agent remembers the list of policies"),
     "hooks.arrivals": Setting(
         str, "on", "off: event handlers call irods_policy_sluice_arrived, or only the patrol looks", ("on", "off")

@@ -19,6 +19,7 @@ PATROL_START = "sluice_patrol_start"  # (response)
 PAUSE = "sluice_pause"  # (reason, response): administrators
 RESUME = "sluice_resume"  # (response): administrators
 SELFCHECK = "sluice_selfcheck"  # (response): administrators
+SHOW = "sluice_show"  # ('text' or 'json', response, text): an answer for people to read
 
 KEYS_PREFIX = "sluice_keys_"  # + list, show, create, grant, revoke, rotate, disable, enable, destroy, recover, share
 
@@ -38,6 +39,7 @@ PLAIN_SIZE_ATTRIBUTE = "sluice::plain_size"
 PLAIN_SHA256_ATTRIBUTE = "sluice::plain_sha256"
 PLAIN_NAME_ATTRIBUTE = "sluice::plain_name"
 MADE_BY_ATTRIBUTE = "sluice::job"
+REPLACED_ATTRIBUTE = "sluice::replaced"  # on an object that is being replaced: its name, while it has a hidden one
 REPLICATING_ATTRIBUTE = "sluice::replicating"  # on a data object while the server replicates it for a job
 REPLICA = "sluice::replica"  # on what 'replicate' copied as a whole: the path of the copy
 REPLICA_OF = "sluice::replica_of"  # on a copy that 'replicate' made: the path of its parent

@@ -25,7 +25,7 @@ from python_rules.jobs import beat
 from python_rules.jobs.errors import JobError
 from python_rules.policy import arrival, guard
 from python_rules.policy.arrival import Policy
-from python_rules.rules import queue_delayed
+from python_rules.rules import is_waiting, queue_delayed
 
 _RENAME_COLLECTION = 12  # oprType RENAME_COLL
 INPUT_ARG_NOT_WELL_FORMED = -1084000
@@ -187,7 +187,7 @@ def _mark(call: Call, path: str, api: str) -> None:
     stamp = f"{time.time():.6f}"
     call.callback.msiModAVUMetadata("-d", path, "set", names.ARRIVED_ATTRIBUTE, stamp, who.user)
     text = guard.drain_text(policy.collection_id)
-    if not _is_waiting(call, text):
+    if not is_waiting(call, text):
         quiet = settings["hooks.quiet_seconds"] if asked.quiet_seconds is None else asked.quiet_seconds
         queue_delayed(call, text, quiet)
 
@@ -220,16 +220,6 @@ def _is_queued(call: Call, text: str) -> bool:
     """Whether somebody's round waits already; one that repeats does not count, as it is what seems to be dead."""
     queued = rows(call, "RULE_EXEC_NAME, RULE_EXEC_FREQUENCY", "RULE_EXEC_NAME like '%sluice_patrol%'")
     return any(name == text and not frequency for name, frequency in queued)
-
-
-def _is_waiting(call: Call, text: str) -> bool:
-    """Whether such a rule of the caller is queued and not yet due: one that is due may have looked already."""
-    name = call.caller.user.partition("#")[0]
-    condition = f"RULE_EXEC_USER_NAME = '{name}' AND RULE_EXEC_NAME like '%sluice_drain%'"
-    if "'" in name:
-        return False
-    queued = rows(call, "RULE_EXEC_NAME, RULE_EXEC_TIME", condition)
-    return any(queued_text == text and float(due or 0) > time.time() for queued_text, due in queued)
 
 
 HOOKS = {

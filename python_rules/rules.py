@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import sys
-from typing import Any, Dict, List
+import time
+from typing import Any, Dict, List, Optional
 
 from python_rules import engine_link, names, policy_rules
 from python_rules.dialect import Call, delayed_rule, named_rule, rows
-from python_rules.jobs import methods, model, options, record
+from python_rules.jobs import methods, model, options, record, states
 from python_rules.jobs.errors import JobError, RequestError
 from python_rules.policy import guard
 
@@ -56,6 +57,16 @@ def queue_delayed(call: Call, text: str, seconds: float, priority: int = 0) -> N
     if priority:
         hints += f"<PRIORITY>{priority}</PRIORITY>"
     call.callback.delayExec(hints, text, "")
+
+
+def is_waiting(call: Call, text: str) -> bool:
+    """Whether such a drain of the caller is queued and not yet due: one that is due may have looked already."""
+    name = call.caller.user.partition("#")[0]
+    condition = f"RULE_EXEC_USER_NAME = '{name}' AND RULE_EXEC_NAME like '%sluice_drain%'"
+    if "'" in name:
+        return False
+    queued = rows(call, "RULE_EXEC_NAME, RULE_EXEC_TIME", condition)
+    return any(queued_text == text and float(due or 0) > time.time() for queued_text, due in queued)
 
 
 def _status(call: Call, job_id: str) -> Dict[str, Any]:
@@ -202,11 +213,15 @@ def _run(call: Call, job_id: str) -> None:
 
 def _drain(call: Call, collection_id: str) -> None:
     """sluice_drain(collection id): make one job of what the calling user put into a policy's collection."""
-    job = True
-    while job:
-        job = engine_link.ask("drain", seconds=_LONG, collection_id=collection_id, user=call.caller.user)["job"]
-        if job:
+    again: Optional[float] = 0
+    while again == 0:
+        answer = engine_link.ask("drain", seconds=_LONG, collection_id=collection_id, user=call.caller.user)
+        job, again = answer["job"], answer["again"]
+        if job and job["state"] == states.QUEUED:
             _queue(call, job["id"], job["priority"] or 0)
+    text = guard.drain_text(collection_id)
+    if again is not None and not is_waiting(call, text):
+        queue_delayed(call, text, again)
 
 
 def _patrol(call: Call) -> None:

@@ -1,7 +1,8 @@
 # cancel of a job: see rules/README.md
 sluice_cancel_file {
   sluice_cancel(*job, *response);
-  writeLine("stdout", *response);
+  sluice_show(*show, *response, *text);
+  writeLine("stdout", *text);
 }
-INPUT *job="", *response=""
+INPUT *job="", *show="json", *response="", *text=""
 OUTPUT ruleExecOut

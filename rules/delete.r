@@ -1,7 +1,8 @@
 # delete: see rules/README.md
 sluice_delete_file {
   sluice_request("delete", *source, "", *options, *response);
-  writeLine("stdout", *response);
+  sluice_show(*show, *response, *text);
+  writeLine("stdout", *text);
 }
-INPUT *source="", *options="", *response=""
+INPUT *source="", *options="", *show="json", *response="", *text=""
 OUTPUT ruleExecOut

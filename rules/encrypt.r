@@ -1,7 +1,8 @@
 # encrypt: see rules/README.md
 sluice_encrypt_file {
   sluice_request("encrypt", *source, *target, *options, *response);
-  writeLine("stdout", *response);
+  sluice_show(*show, *response, *text);
+  writeLine("stdout", *text);
 }
-INPUT *source="", *target="", *options="", *response=""
+INPUT *source="", *target="", *options="", *show="json", *response="", *text=""
 OUTPUT ruleExecOut

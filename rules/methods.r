@@ -1,7 +1,8 @@
 # what this zone can do: see rules/README.md
 sluice_methods_file {
   sluice_methods(*response);
-  writeLine("stdout", *response);
+  sluice_show(*show, *response, *text);
+  writeLine("stdout", *text);
 }
-INPUT *response=""
+INPUT *show="json", *response="", *text=""
 OUTPUT ruleExecOut

@@ -1,7 +1,8 @@
 # start of the patrol (administrators): see rules/README.md
 sluice_patrol_start_file {
   sluice_patrol_start(*response);
-  writeLine("stdout", *response);
+  sluice_show(*show, *response, *text);
+  writeLine("stdout", *text);
 }
-INPUT *response=""
+INPUT *show="json", *response="", *text=""
 OUTPUT ruleExecOut

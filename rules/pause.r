@@ -1,7 +1,8 @@
 # pause of the service (administrators): see rules/README.md
 sluice_pause_file {
   sluice_pause(*reason, *response);
-  writeLine("stdout", *response);
+  sluice_show(*show, *response, *text);
+  writeLine("stdout", *text);
 }
-INPUT *reason="", *response=""
+INPUT *reason="", *show="json", *response="", *text=""
 OUTPUT ruleExecOut

@@ -1,7 +1,8 @@
 # set a collection's policy ('' takes it away): see rules/README.md
 sluice_policy_set_file {
   sluice_policy_set(*collection, *policy, *response);
-  writeLine("stdout", *response);
+  sluice_show(*show, *response, *text);
+  writeLine("stdout", *text);
 }
-INPUT *collection="", *policy="", *response=""
+INPUT *collection="", *policy="", *show="json", *response="", *text=""
 OUTPUT ruleExecOut

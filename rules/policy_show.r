@@ -1,7 +1,8 @@
 # what would happen to data that arrives at a path: see rules/README.md
 sluice_policy_show_file {
   sluice_policy_show(*path, *response);
-  writeLine("stdout", *response);
+  sluice_show(*show, *response, *text);
+  writeLine("stdout", *text);
 }
-INPUT *path="", *response=""
+INPUT *path="", *show="json", *response="", *text=""
 OUTPUT ruleExecOut

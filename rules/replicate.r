@@ -1,7 +1,8 @@
 # replicate: see rules/README.md
 sluice_replicate_file {
   sluice_request("replicate", *source, "", "replica=*replica;*options", *response);
-  writeLine("stdout", *response);
+  sluice_show(*show, *response, *text);
+  writeLine("stdout", *text);
 }
-INPUT *source="", *replica="", *options="", *response=""
+INPUT *source="", *replica="", *options="", *show="json", *response="", *text=""
 OUTPUT ruleExecOut

@@ -1,7 +1,8 @@
 # end of a pause (administrators): see rules/README.md
 sluice_resume_file {
   sluice_resume(*response);
-  writeLine("stdout", *response);
+  sluice_show(*show, *response, *text);
+  writeLine("stdout", *text);
 }
-INPUT *response=""
+INPUT *show="json", *response="", *text=""
 OUTPUT ruleExecOut

@@ -1,7 +1,8 @@
 # retry of a job: see rules/README.md
 sluice_retry_file {
   sluice_retry(*job, *response);
-  writeLine("stdout", *response);
+  sluice_show(*show, *response, *text);
+  writeLine("stdout", *text);
 }
-INPUT *job="", *response=""
+INPUT *job="", *show="json", *response="", *text=""
 OUTPUT ruleExecOut

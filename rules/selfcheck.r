@@ -1,7 +1,8 @@
 # is the installation healthy (administrators): see rules/README.md
 sluice_selfcheck_file {
   sluice_selfcheck(*response);
-  writeLine("stdout", *response);
+  sluice_show(*show, *response, *text);
+  writeLine("stdout", *text);
 }
-INPUT *response=""
+INPUT *show="json", *response="", *text=""
 OUTPUT ruleExecOut

@@ -1,7 +1,8 @@
 # size: see rules/README.md
 sluice_size_file {
   sluice_request("size", *source, "", *options, *response);
-  writeLine("stdout", *response);
+  sluice_show(*show, *response, *text);
+  writeLine("stdout", *text);
 }
-INPUT *source="", *options="", *response=""
+INPUT *source="", *options="", *show="json", *response="", *text=""
 OUTPUT ruleExecOut

@@ -1,7 +1,8 @@
 # verify: see rules/README.md
 sluice_verify_file {
   sluice_request("verify", *source, "", *options, *response);
-  writeLine("stdout", *response);
+  sluice_show(*show, *response, *text);
+  writeLine("stdout", *text);
 }
-INPUT *source="", *options="", *response=""
+INPUT *source="", *options="", *show="json", *response="", *text=""
 OUTPUT ruleExecOut

@@ -14,8 +14,8 @@ from python_rules.engine import drain, identity, ledger, opening, preflight, ses
 from python_rules.engine.keys.grants import SEAL
 from python_rules.engine.ledger import Entry, Ledger
 from python_rules.engine.staging import ends
-from python_rules.jobs import model, paths, states
-from python_rules.jobs.errors import JobError, RequestError
+from python_rules.jobs import model, paths, record, states
+from python_rules.jobs.errors import PASSING, JobError, RequestError
 from python_rules.jobs.model import JobRequest
 from python_rules.jobs.record import Body
 
@@ -33,13 +33,16 @@ def submit(config: Config, service: iRODSSession, request: dict[str, Any], user:
     if entry is None:
         # what a hook saw is there; each name of a thousand would be a query more
         meant = replace(wanted, objects=()) if door == "hook" else wanted
+        body = Body(job_id, user, door, ledger.now(), wanted)
         try:
             check(config, service, meant, user, job_id)
-        except JobError:
+        except JobError as error:
+            if door == "hook" and error.code not in PASSING:
+                return _failed_at_once(book, body, error)
             if _may_come_again(wanted):
                 book.release(_claim_of(job_id))  # the next one need not wait for us
             raise
-        entry = book.create(Body(job_id, user, door, ledger.now(), wanted))
+        entry = book.create(body)
     elif entry.body.user != user or not _same(entry.body.request, wanted):
         raise RequestError(
             "job_exists",
@@ -48,6 +51,14 @@ def submit(config: Config, service: iRODSSession, request: dict[str, Any], user:
             remedy="use a new one for a new request",
         )
     return {"job": entry.public(), "to_be_queued": entry.status.state == states.QUEUED}
+
+
+def _failed_at_once(book: Ledger, body: Body, error: JobError) -> dict[str, Any]:
+    """What a policy asks for in vain becomes a job all the same: nobody waits for the answer, and a job is seen, and
+    can be retried when its cause is gone."""
+    entry = book.create(body)
+    book.transition(entry, states.FAILED, "policy", [record.json_value(record.ERROR, error.public())])
+    return {"job": entry.public(), "to_be_queued": False}
 
 
 def _begun_elsewhere(book: Ledger, wanted: JobRequest, job_id: str) -> Entry | None:
@@ -97,12 +108,15 @@ def may_use_key(
 
 
 def gather(config: Config, service: iRODSSession, collection_id: str, user: str) -> dict[str, Any]:
-    """Make one job of what ``user`` put into a policy's collection; ``{"job": None}`` if nothing is there."""
+    """Make one job of what ``user`` put into a policy's collection; ``job`` is None if there is nothing to be made.
+
+    ``again``: after how many seconds there is more to look at, None for never.
+    """
     with sessions.as_user(config, user) as user_session:
-        request, marks = drain.request_for(user_session, drain.policies(service), collection_id, user)
-        answer = submit(config, service, request.as_json(), user, "hook") if request else {"job": None}
-        drain.unmark(user_session, marks)
-    return {"job": answer["job"]}
+        found = drain.arrived(config, user_session, drain.policies(service), collection_id, user)
+    answer = submit(config, service, found.request.as_json(), user, "hook") if found.request else {"job": None}
+    drain.unmark(service, found.answered)
+    return {**answer, "again": found.again}
 
 
 def _id_of(request: JobRequest, user: str) -> str:

@@ -285,11 +285,8 @@ class Conversion:
         return passed
 
     def _origin(self, target: str) -> list[Avu]:
-        """What recognises the object as this job's; the unit tells ``Zone.clean`` the final name."""
-        return [
-            (names.MADE_BY_ATTRIBUTE, self._zone.made_by, split(target)[1]),
-            (SOURCE_ATTRIBUTE, str(self._source.data_id), ""),
-        ]
+        """What recognises the object as this job's."""
+        return [(names.MADE_BY_ATTRIBUTE, self._zone.made_by, ""), (SOURCE_ATTRIBUTE, str(self._source.data_id), "")]
 
     def dispose_of_original(self, done: Converted) -> None:
         """Remove the source, or move it to the trash, if that was asked for and there is a result."""

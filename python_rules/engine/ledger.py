@@ -24,7 +24,7 @@ from irods.meta import AVUOperation, iRODSMeta
 from irods.models import Collection, CollectionMeta, DataObject, DataObjectMeta
 from irods.session import iRODSSession
 
-from python_rules.engine.transfer import healing, queries
+from python_rules.engine.transfer import healing, queries, streams
 from python_rules.jobs import beat, record, states
 from python_rules.jobs.errors import JobError
 from python_rules.jobs.record import Avu, Body, Status
@@ -50,7 +50,7 @@ class Entry:
     @property
     def results_path(self) -> str:
         """The data object beside the record to which results are appended."""
-        return self.path.removesuffix(".json") + ".results.jsonl"
+        return _results_path(self.path)
 
     def values_of(self, attribute: str) -> list[Avu]:
         return [avu for avu in self.avus if avu[0] == attribute]
@@ -167,26 +167,30 @@ class Ledger:
         entry.avus = [avu for avu in entry.avus if avu not in old] + added
 
     def append_results(self, entry: Entry, lines: Iterable[str]) -> None:
-        """Append lines to the job's results."""
+        """Append lines to the job's results; raises JobError."""
         text = "".join(line + "\n" for line in lines)
         if not text:
             return
-        with self._session.data_objects.open(entry.results_path, "a", **{kw.REG_CHKSUM_KW: ""}) as stream:
-            stream.write(text.encode())
+        streams.append(self._session, entry.results_path, text.encode())
 
     def results(self, entry: Entry) -> list[str]:
-        """The lines appended so far."""
+        """The lines appended so far; one that a kill or a full disk cut is none."""
+        return [line for line in self._lines(entry) if _is_json(line)]
+
+    def _lines(self, entry: Entry) -> list[str]:
         if not self._session.data_objects.exists(entry.results_path):
             return []
         with self._session.data_objects.open(entry.results_path, "r") as stream:
-            return stream.read().decode().splitlines()
+            return stream.read().decode(errors="replace").splitlines()
 
     def mend_results(self, entry: Entry) -> set[str]:
-        """Make the results writable again where a killed agent left them locked; the sources that succeeded."""
+        """Make the results writable again where a killed agent left them locked, without lines that were cut; the
+        sources that succeeded."""
         path = entry.results_path
         broken = healing.heal(self._session, path)
-        whole = [line for line in self.results(entry) if _is_json(line)]
-        if broken:
+        lines = self._lines(entry)
+        whole = [line for line in lines if _is_json(line)]
+        if broken or len(whole) < len(lines):
             self._session.data_objects.unlink(path, force=True)
             self.append_results(entry, whole)
         told = [json.loads(line) for line in whole]
@@ -248,11 +252,11 @@ class Ledger:
         )
         return [(f"{row[Collection.name]}/{row[DataObject.name]}", row[DataObjectMeta.value]) for row in found]
 
-    def remove(self, entry: Entry) -> None:
-        """Remove a job's record and its results."""
-        for path in (entry.results_path, entry.path):
-            if self._session.data_objects.exists(path):
-                self._session.data_objects.unlink(path, force=True)
+    def remove(self, path: str) -> None:
+        """Remove the record at a path, and its results before it."""
+        for one in (_results_path(path), path):
+            if self._session.data_objects.exists(one):
+                self._session.data_objects.unlink(one, force=True)
 
     def make_root(self) -> None:
         """The ledger collection and that of the jobs, readable by everybody (what is in them is not)."""
@@ -299,11 +303,15 @@ def seconds_since(told: str) -> float:
     return abs(time.time() - timegm(time.strptime(told, "%Y-%m-%dT%H:%M:%SZ")))
 
 
+def _results_path(path: str) -> str:
+    return path.removesuffix(".json") + ".results.jsonl"
+
+
 def _is_json(line: str) -> bool:
     try:
         return isinstance(json.loads(line), dict)
     except ValueError:
-        return False  # a kill cut it
+        return False
 
 
 def _meta(avu: Avu) -> iRODSMeta:

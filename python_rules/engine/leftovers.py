@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from bisect import bisect_left
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 
 from irods.column import Criterion
-from irods.models import Collection, DataObject, DataObjectMeta
+from irods.models import Collection, CollectionMeta, DataObject, DataObjectMeta
 from irods.session import iRODSSession
 
 from python_rules.config import Config
@@ -22,23 +23,28 @@ from python_rules.jobs.model import JobRequest
 from python_rules.jobs.paths import HIDDEN_PREFIX, is_hidden, split
 from python_rules.names import MADE_BY_ATTRIBUTE
 
+_UNFINISHED = re.compile(re.escape(HIDDEN_PREFIX) + r"[0-9a-f-]{36}-[0-9a-f]{16}\.[0-9]+")  # place.write's token
+
 
 def undo(config: Config, entry: Entry) -> set[str]:
     """Undo what earlier attempts left half-made; the sources that their results tell of as done."""
     with sessions.as_service(config) as service, sessions.as_user(config, entry.body.user) as user:
-        clean(service, user, entry.body.id)
+        clean(service, user, entry.body.id, is_unfinished)
         mending.mend(service, entry.body.id)
         return Ledger(service, config.ledger).mend_results(entry)
 
 
-def clean(service: iRODSSession, user: iRODSSession, job_id: str) -> list[str]:
-    """Remove a job's hidden siblings, finish or undo its broken replacements; the paths that stay."""
+def clean(
+    service: iRODSSession, user: iRODSSession, job_id: str, kept: Callable[[str], bool] = lambda path: False
+) -> list[str]:
+    """Remove a job's hidden siblings (but those to be ``kept``), finish or undo its broken replacements; the paths that
+    stay."""
     found = hidden(service, f"{HIDDEN_PREFIX}{job_id}-")
     for path in found:
         healing.heal(service, path)
     trees.clear(service, user, job_id)
     places = {split(path)[0] for path in found}
-    return list(Zone(user, job_id).clean(sorted(places)))
+    return list(Zone(user, job_id).clean(sorted(places), kept))
 
 
 def hidden(service: iRODSSession, prefix: str = HIDDEN_PREFIX) -> list[str]:
@@ -47,6 +53,11 @@ def hidden(service: iRODSSession, prefix: str = HIDDEN_PREFIX) -> list[str]:
     rows = queries.rows(service, wanted)
     found = {f"{row[Collection.name]}/{row[DataObject.name]}" for row in rows}
     return sorted(path for path in found if split(path)[1].startswith(prefix))
+
+
+def is_unfinished(path: str) -> bool:
+    """Whether a hidden sibling is a staged file that a later attempt goes on with."""
+    return bool(_UNFINISHED.fullmatch(split(path)[1]))
 
 
 def job_of(path: str) -> str:
@@ -63,7 +74,7 @@ def listing(zone: Zone, session: iRODSSession, request: JobRequest, first: bool)
     except JobError as error:
         if first or error.code != "source_not_found":
             raise
-        if request.operation != methods.DELETE and not _published(session, zone.made_by):
+        if not (request.operation == methods.DELETE or _published(session, zone.made_by) or _unpacked(session, zone)):
             raise
         return Listing(request.source, False, ())
 
@@ -104,6 +115,14 @@ def _published(session: iRODSSession, job_id: str) -> list[str]:
         Criterion("=", DataObjectMeta.name, MADE_BY_ATTRIBUTE), Criterion("=", DataObjectMeta.value, job_id)
     )
     return _visible(f"{row[Collection.name]}/{row[DataObject.name]}" for row in queries.rows(session, wanted))
+
+
+def _unpacked(session: iRODSSession, zone: Zone) -> bool:
+    """Whether the job has given an unpacked collection its final name."""
+    wanted = session.query(Collection.name).filter(
+        Criterion("=", CollectionMeta.name, MADE_BY_ATTRIBUTE), Criterion("=", CollectionMeta.value, zone.made_by)
+    )
+    return bool(_visible(row[Collection.name] for row in queries.rows(session, wanted)))
 
 
 def _visible(paths: Iterable[str]) -> list[str]:

@@ -300,9 +300,16 @@ class Attempt:
         if deadline and now() > deadline:
             raise JobError("deadline_passed", f"the job was not done by {deadline}", field="deadline")
 
-    def _hand_over_results(self) -> None:
-        lines, self._lines = self._lines, []
-        self._book.append_results(self._entry, lines)
+    def _hand_over_results(self) -> JobError | None:
+        """Append what there is to tell of objects; why that cannot be done now, if so: then it is told later."""
+        count = len(self._lines)  # other threads go on adding
+        try:
+            self._book.append_results(self._entry, self._lines[:count])
+        except JobError as error:
+            log.warning("job %s: %s", self._entry.body.id, error.text)
+            return error
+        del self._lines[:count]
+        return None
 
     def _finished(self) -> int:
         if self._stop.is_set():
@@ -348,7 +355,11 @@ class Attempt:
 
     def _end(self, state: str, error: JobError | None) -> int:
         self._refresh()
-        self._hand_over_results()
+        if untold := self._hand_over_results():
+            if untold.code in PASSING:
+                raise untold
+            if state in (states.SUCCEEDED, states.PARTIAL):  # a retry does nothing again, and tells
+                state, error = states.FAILED, untold
         told = (record.ERROR, "", "") if error is None else record.json_value(record.ERROR, error.public())
         ended = [self._progress("done"), (record.LEASE, "", ""), (record.WAITING, "", ""), told, *self._result()]
         self._transition(state, ended)
@@ -356,7 +367,7 @@ class Attempt:
         if self._abandoned:  # after the state: a cancel is to be seen at once
             with sessions.as_user(self._config, self._entry.body.user) as user:
                 leftovers.clean(self._book.session, user, self._entry.body.id)
-        if state != states.SUCCEEDED:
+        if state != states.SUCCEEDED or self._lease.number > 1:
             cleaning.clean(self._config, self._entry.body)
         return 1 if state == states.FAILED else 0
 

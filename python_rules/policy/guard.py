@@ -36,6 +36,11 @@ def run_text(job_id: str) -> str:
     return f"callback.sluice_run('{job_id}')"
 
 
+def is_run(text: str) -> bool:
+    """Whether the text runs a job."""
+    return is_our_own(text) and "sluice_run" in text
+
+
 def drain_text(collection_id: str) -> str:
     """The text of the delayed rule that makes one job of what arrived in a policy's collection."""
     return f"callback.sluice_drain('{collection_id}')"

@@ -2,7 +2,7 @@
 
 The zone's ``engine.python`` is replaced by a script that runs the real engine with one function wrapped: when that is
 reached for the first time, the process says so in a file and stops itself (SIGSTOP), raises an error that nobody
-expects, or aborts with its core limit lifted. Nothing in the engine knows it.
+expects, or aborts with its core limit lifted. Its clock can be set as well. Nothing in the engine knows it.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from python_rules import config
 from tests.stack.site import EmbeddedSite
 from tests.stack.waiting import until
 
-# module, class, function, before or after it, at which call
+# module, class ('' for a function of the module), function, before or after it, at which call
 Step = tuple[str, str, str, str, int]
 STEPS: dict[str, Step] = {
     "body written": ("ledger", "Ledger", "begin", "before", 1),
@@ -40,12 +40,21 @@ STEPS: dict[str, Step] = {
 }
 
 _ENGINE = """
-import importlib, json, os, signal, sys
+import importlib, itertools, json, os, signal, sys, time
 from pathlib import Path
 HERE = Path(__file__).parent
 
 def fail():
     raise RuntimeError("made to fail here")
+
+def wrong_clock(real_time=time.time, real_gmtime=time.gmtime):
+    def now():
+        try:
+            return real_time() + float((HERE / "clock").read_text() or 0)
+        except FileNotFoundError:
+            return real_time()
+    time.time = now
+    time.gmtime = lambda seconds=None: real_gmtime(now() if seconds is None else seconds)
 
 HOW = {"stop": lambda: os.kill(os.getpid(), signal.SIGSTOP), "fail": fail, "abort": os.abort}
 
@@ -61,18 +70,20 @@ def stop(how):
     HOW[how]()
 
 def arm(module, name, function, when, call, how):
-    holder = getattr(importlib.import_module("python_rules.engine." + module), name)
-    real, calls = getattr(holder, function), []
+    holder = importlib.import_module("python_rules.engine." + module)
+    holder = getattr(holder, name) if name else holder
+    real, calls = getattr(holder, function), itertools.count(1)
     def wrapped(*given, **named):
-        calls.append(1)
-        if when == "before" and len(calls) == call:
+        number = next(calls)  # other threads may call it too
+        if when == "before" and number == call:
             stop(how)
         answer = real(*given, **named)
-        if when == "after" and len(calls) == call:
+        if when == "after" and number == call:
             stop(how)
         return answer
     setattr(holder, function, wrapped)
 
+wrong_clock()
 if (HERE / "step").exists():
     arm(*json.loads((HERE / "step").read_text()))
 from python_rules.engine.__main__ import main
@@ -137,6 +148,12 @@ class Faults:
         found = until(look, "the engine to come to its step", 60)
         (self._folder / "step").unlink()  # only once: later attempts run through
         return found
+
+    def set_clock(self, seconds: float) -> None:
+        """Have the clock of every engine, of those that run as well, be wrong by so much; not that of the catalogue."""
+        beside = self._folder / "clock.new"
+        beside.write_text(str(seconds))
+        beside.rename(self._folder / "clock")
 
     def _forget(self) -> None:
         for name in ("step", "reached", "reached.new"):

@@ -6,7 +6,7 @@ import json
 import os
 import random
 import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -15,10 +15,11 @@ import pytest
 from irods.models import RuleExec
 from irods.session import iRODSSession
 
-from python_rules.engine import delayed, processes
+from python_rules.engine import delayed
 from python_rules.engine.keys import Keyring, grants
-from tests.e2e.faults import STEPS, Faults, Step, Stopped
+from tests.e2e.faults import STEPS, Faults, Step
 from tests.e2e.jobs import Bench, bench
+from tests.e2e.victims import VICTIMS, bury, writing_agent
 from tests.stack import rulecall
 from tests.stack.site import EmbeddedSite
 from tests.stack.waiting import until
@@ -30,8 +31,10 @@ DATA = random.Random(5).randbytes(13_000_000)  # four blocks of what is written 
 def zone(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bench]:
     if os.environ.get("SLUICE_TEST_ZONE"):
         pytest.skip("kills servers: only on a zone of its own")
-    with bench(tmp_path_factory.mktemp("crash")) as made:
+    home = tmp_path_factory.mktemp("crash")
+    with bench(home) as made:
         yield made
+    bury(home)
 
 
 @pytest.fixture(scope="module")
@@ -44,52 +47,6 @@ def server(zone: Bench) -> EmbeddedSite:
 def faults(server: EmbeddedSite, tmp_path_factory: pytest.TempPathFactory) -> Faults:
     return Faults(server, tmp_path_factory.mktemp("faults"))
 
-
-# --- who is killed
-
-
-def _engine(server: EmbeddedSite, stopped: Stopped) -> None:
-    os.kill(stopped.pid, signal.SIGKILL)
-
-
-def _agent(server: EmbeddedSite, stopped: Stopped) -> None:
-    os.kill(stopped.agent, signal.SIGKILL)
-
-
-def _delay_server(server: EmbeddedSite, stopped: Stopped) -> None:
-    os.kill(_delay_pid(server), signal.SIGKILL)
-    stopped.go_on()
-
-
-def _main_server(server: EmbeddedSite, stopped: Stopped) -> None:
-    os.kill(server.server.pid, signal.SIGKILL)
-    stopped.go_on()
-    server.server._reaped(10)
-    server.server.start()
-
-
-def _everything(server: EmbeddedSite, stopped: Stopped) -> None:
-    server.server.kill()
-    server.server.start()
-
-
-VICTIMS: dict[str, Callable[[EmbeddedSite, Stopped], None]] = {
-    "engine": _engine,
-    "agent": _agent,
-    "delay server": _delay_server,
-    "main server": _main_server,
-    "everything": _everything,
-}
-
-
-def _delay_pid(server: EmbeddedSite) -> int:
-    """The delay server holds the lock of the row that runs; rows that a dead one left may still be there."""
-    with server.admin() as session:
-        holders = {int(row.lock_pid) for row in delayed.rows(session) if row.is_locked}
-    return next(pid for pid in holders if processes.began(pid) is not None)
-
-
-# --- what is done
 
 # Each begins with 'in' (and perhaps 'out'), and must end with 'out' that decodes to DATA.
 OPERATIONS: dict[str, dict[str, Any]] = {
@@ -173,6 +130,21 @@ def test_a_sample_of_the_matrix(
 def test_the_matrix(zone: Bench, server: EmbeddedSite, faults: Faults, operation: str, step: str, victim: str) -> None:
     """Every operation, every step, every victim."""
     _crash(zone, server, faults, operation, step, victim)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("operation", OPERATIONS)
+@pytest.mark.parametrize("step", ["first block", "middle", "last block"])
+def test_the_agent_that_writes_is_killed(
+    zone: Bench, server: EmbeddedSite, faults: Faults, operation: str, step: str
+) -> None:
+    """The hidden object then stays in flight for ever: the next attempt heals it, and everything ends as it should."""
+    place = zone.place()
+    asked = _prepared(zone, place, operation)
+    with faults.at(step):
+        job_id = zone.submit(**asked)
+        writing_agent(server, faults.stopped())
+        _check(zone, place, job_id, asked)
 
 
 # A group of small objects: written, checked, published and removed one after the other.

@@ -296,10 +296,10 @@ def test_clean_undoes_a_broken_attempt(place: Place) -> None:
     """What a killed engine left goes; an object that 'replace' had taken away comes back."""
     job_id = str(uuid.uuid4())
     zone = Zone(place.session, job_id)
-    half = place.write(f"c/.sluice-{job_id}-17", b"half")
+    place.write(f"c/.sluice-{job_id}-17", b"half")
     place.write("c/d/.sluice-00000000-0000-0000-0000-000000000000-17", b"of another job")
-    place.session.metadata.add(DataObject, half, iRODSMeta("sluice::job", job_id, "final"))
-    place.write(f"c/.sluice-{job_id}-17{OLD}", b"the old one")
+    old = place.write(f"c/.sluice-{job_id}-17{OLD}", b"the old one")
+    place.session.metadata.add(DataObject, old, iRODSMeta("sluice::replaced", "final"))
     assert zone.clean([f"{place.path}/c"]) == ()
     assert place.read("c/final") == b"the old one"
     assert len(place.hidden()) == 1

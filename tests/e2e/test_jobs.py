@@ -241,9 +241,9 @@ def test_leftovers_of_ended_jobs_go(zone: Bench, place: str) -> None:
     job_id = zone.submit(operation="compress", source=f"{place}/in")
     zone.ended(job_id)
     half = zone.write(f"{place}/.sluice-{job_id}-17-1", b"half")
+    old = zone.write(f"{half}.old", b"the old one")
     with zone.user.session() as session:
-        session.metadata.add(DataObject, half, iRODSMeta("sluice::job", job_id, "final"))
-    zone.write(f"{half}.old", b"the old one")
+        session.metadata.add(DataObject, old, iRODSMeta("sluice::replaced", "final"))
 
     zone.until_names(place, ["final", "in", "in.zst"])
 

@@ -93,6 +93,19 @@ def zone_text(session: iRODSSession, path: str) -> str:
         return str(stream.read().decode())
 
 
+def engine_calls(zone: Bench, trace: Trace) -> Counter[str]:
+    """The calls to the zone that engines have made for the user, by the name of their hook."""
+    user = f"{zone.user.qualified}/"
+    return Counter(
+        entry.hook
+        for entry in trace.entries()
+        if entry.hook.startswith("pep_api_")
+        and entry.hook.endswith("_pre")
+        and entry.option == ENGINE_OPTION
+        and entry.client.startswith(user)
+    )
+
+
 def test_what_a_small_object_costs(zone: Bench) -> None:
     """The number of calls for each object stays what the documentation says."""
     count = 48
@@ -104,15 +117,7 @@ def test_what_a_small_object_costs(zone: Bench) -> None:
 
     server(zone).configure("jobs", shards=PARTS)
     assert (job["state"], job["progress"]["objects_done"]) == ("succeeded", count), job
-    user = f"{zone.user.qualified}/"
-    calls = Counter(
-        entry.hook
-        for entry in trace.entries()
-        if entry.hook.startswith("pep_api_")
-        and entry.hook.endswith("_pre")
-        and entry.option == ENGINE_OPTION
-        and entry.client.startswith(user)
-    )
+    calls = engine_calls(zone, trace)
     groups = 4 * 2  # connections, and a group that is not full for each
     once = 60  # logins, the listing, looks at the record
     assert sum(calls.values()) <= CALLS_OF_ITS_OWN * count + CALLS_OF_A_GROUP * groups + once, calls
@@ -239,22 +244,71 @@ def engine_of(zone: Bench, job_id: str, whose: str) -> int | None:
 
 @pytest.mark.long
 def test_ten_thousand_objects_are_one_job(tmp_path: Path) -> None:
-    """As a zone is installed, with four executors: one state, every object once, a bounded number of calls."""
+    """As a zone is installed, with four executors: cancelled at once while it runs; then one state, every object once,
+    progress by objects and bytes."""
     count = 10_000
     with bench(tmp_path, trace=False) as zone:
         place = filled(zone, count)
+        cancelled = zone.submit(operation="compress", source=f"{place}/in", target=f"{place}/cancelled")
+        until(lambda: zone.status(cancelled)["progress"]["objects_done"] or None, "some of it being done", 300)
+        begun = time.monotonic()
+        zone.ask("sluice_cancel", cancelled)
+        assert state_of(zone, cancelled, 60) == "cancelled"
+        print(f"cancelled after {time.monotonic() - begun:.1f} s")
+        assert time.monotonic() - begun < 4  # two seconds on a machine that does nothing else
+
         begun = time.monotonic()
         job_id = zone.submit(operation="compress", source=f"{place}/in", target=f"{place}/out")
-        with sessions.as_service(server(zone).settings) as service:
-            book = Ledger(service, server(zone).settings.ledger)
-            path = book.get(job_id).path
-            until(lambda: Status.from_avus(book.avus(path)).state in states.FINAL or None, "the job's end", 1800)
+        state_of(zone, job_id, 1800)
         took = time.monotonic() - begun
         job = zone.status(job_id)
         print(f"{count} objects in {took:.1f} s: {count / took:.0f} objects/s")
-        assert (job["state"], job["progress"]["objects_done"]) == ("succeeded", count), job
+        told = job["progress"]
+        assert (job["state"], told["objects_done"], told["objects_total"]) == ("succeeded", count, count), job
+        assert told["bytes_done"] == told["bytes_total"] > 0
         with zone.site.admin() as session:
             assert len(below(session, f"{place}/out")) == count
+
+
+def state_of(zone: Bench, job_id: str, seconds: float) -> str:
+    """The job's final state, read from its record: a call of a rule starts a process each time."""
+    with sessions.as_service(server(zone).settings) as service:
+        book = Ledger(service, server(zone).settings.ledger)
+        path = book.get(job_id).path
+
+        def final() -> str | None:
+            state = Status.from_avus(book.avus(path)).state
+            return state if state in states.FINAL else None
+
+        return until(final, "the job's end", seconds)
+
+
+@pytest.mark.long
+def test_files_that_come_one_by_one_are_a_handful_of_jobs(tmp_path: Path) -> None:
+    """5,000 puts over one connection into a policy's collection: each is worked on once, by no more than ten jobs."""
+    count = 5_000
+    with bench(tmp_path, trace=False) as zone:
+        place = zone.place()
+        zone.ask("sluice_policy_set", place, "operation=compress")
+        begun = time.monotonic()
+        with zone.user.session() as session:
+            for number in range(count):
+                with session.data_objects.open(f"{place}/{number:05}", "w") as stream:
+                    stream.write(b"%d " % number * 100)
+        put = time.monotonic() - begun
+
+        def all_there() -> bool | None:
+            return True if len(zone.names(place)) == 2 * count else None
+
+        until(all_there, "every result", 1200)
+        took = time.monotonic() - begun
+        names = zone.names(place)
+        assert [name for name in names if name.endswith(".zst")] == [f"{number:05}.zst" for number in range(count)]
+        jobs = [zone.ended(job["id"]) for job in zone.ask("sluice_list", "")]
+        print(f"{count} puts in {put:.0f} s, done after {took:.0f} s by {len(jobs)} jobs")
+        assert {job["state"] for job in jobs} == {"succeeded"}
+        assert len(jobs) <= 10
+        assert sum(job["progress"]["objects_total"] for job in jobs) == count
 
 
 def _results(zone: Bench, job_id: str) -> str:

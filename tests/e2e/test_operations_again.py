@@ -17,6 +17,8 @@ from irods.session import iRODSSession
 
 from python_rules.jobs import record
 from tests.e2e.jobs import Bench, bench
+from tests.e2e.victims import holder_of
+from tests.stack import rulecall
 from tests.stack.site import EmbeddedSite
 from tests.stack.waiting import until
 
@@ -138,8 +140,9 @@ def test_a_deletion_that_was_cancelled_leaves_the_rest(zone: Bench) -> None:
     """What was not deleted yet is whole, and a retry deletes it."""
     place = tree(zone)
     job_id = zone.submit(operation="delete", source=f"{place}/in", idempotency_key=uuid.uuid4().hex)
-    until(lambda: zone.status(job_id)["state"] == "running" or None, "the job running", 30)
-    zone.ask("sluice_cancel", job_id)
+    until(lambda: zone.status(job_id)["state"] != "queued" or None, "the job running", 30)
+    with zone.user.session() as session:
+        rulecall.call(session, "sluice_cancel", job_id)  # refused if all is deleted by now
 
     assert zone.ended(job_id)["state"] in ("cancelled", "succeeded")
     if zone.status(job_id)["state"] == "cancelled":
@@ -161,7 +164,9 @@ def test_an_object_is_freed_whose_replication_was_killed_in_the_server(zone: Ben
         first = session.data_objects.get(f"{place}/in").replicas[0].path
     zone.submit(operation="replicate", source=f"{place}/in", replica=vault)
 
-    os.kill(until(lambda: _holder(first, vault), "an agent writing the replica", 60), signal.SIGKILL)
+    assert isinstance(zone.site, EmbeddedSite)
+    folder, name = str(zone.site.server.config.vault / vault), Path(first).name
+    os.kill(until(lambda: holder_of(folder, name), "an agent writing the replica", 60), signal.SIGKILL)
 
     def readable() -> bool | None:
         try:
@@ -171,16 +176,3 @@ def test_an_object_is_freed_whose_replication_was_killed_in_the_server(zone: Ben
             return None
 
     assert until(readable, "the object being freed", 200)
-
-
-def _holder(first: str, vault: str) -> int | None:
-    """The process that has a file of the second vault open for the object whose first file this is."""
-    name = Path(first).name
-    for process in Path("/proc").glob("[0-9]*"):
-        try:
-            opened = [os.readlink(one) for one in (process / "fd").iterdir()]
-        except OSError:
-            continue
-        if any(f"/{vault}/" in path and Path(path).name == name for path in opened):
-            return int(process.name)
-    return None

@@ -17,6 +17,7 @@ from irods.meta import AVUOperation, iRODSMeta
 from irods.models import Collection
 from irods.session import iRODSSession
 
+from python_rules.engine.keys import Keyring, grants
 from tests.e2e.jobs import Bench, bench
 from tests.stack import rulecall
 from tests.stack.site import EmbeddedSite
@@ -281,6 +282,28 @@ def _hidden_write(zone: Bench, path: str) -> None:
         session.data_objects.open(path, "w") as stream,
     ):
         stream.write(TEXT)
+
+
+@pytest.mark.long
+def test_what_a_policy_asks_for_in_vain_is_a_job_that_failed(zone: Bench) -> None:
+    """Its key was disabled after it was set: somebody sees it, and a retry does it when the key is there again."""
+    if not isinstance(zone.site, EmbeddedSite):
+        pytest.skip("makes a key")
+    place, keyring = zone.place(), Keyring.of(zone.site.settings)
+    keyring.create("season")
+    with keyring.rows() as rows:
+        grants.added(rows["season"], zone.user.qualified, (grants.SEAL,))
+    zone.ask("sluice_policy_set", place, "operation=encrypt;key=season;quiet_seconds=0")
+    keyring.set_status("season", "disabled")
+    zone.write(f"{place}/in", TEXT)
+
+    job = until(lambda: next(iter(jobs_of(zone, place)), None), "a job", 60)
+    assert job["state"] == "failed", job
+    assert "season" in job["error"]["text"]
+    keyring.set_status("season", "enabled")
+    zone.ask("sluice_retry", job["id"])
+    zone.until_names(place, ["in", "in.tink"])
+    assert len(jobs_of(zone, place)) == 1
 
 
 def test_rule_files_for_policies(zone: Bench) -> None:

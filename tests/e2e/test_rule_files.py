@@ -39,6 +39,7 @@ FILES: dict[str, dict[str, str]] = {
     "decrypt_decompress.r": {"source": "{place}/in", "target": "{place}/h", "options": ""},
     "rekey.r": {"source": "{place}/in", "target": "", "options": "key={key}"},
     "duplicate.r": {"source": "{place}/in", "target": "{place}/i", "options": "existing=skip"},
+    "stage.r": {"source": "{place}/in", "target": "{place}/j", "options": "existing=skip"},
     "replicate.r": {"source": "{place}/in", "replica": "demoResc", "options": ""},
     "verify.r": {"source": "{place}/in", "options": "priority=9"},
     "size.r": {"source": "{place}", "options": ""},
@@ -108,7 +109,7 @@ WAYS = [by_python, *([pytest.param(by_irule, marks=pytest.mark.long)] if shutil.
 
 def test_no_file_is_left_out() -> None:
     """A file without a row here was never run."""
-    assert {path.name for path in RULES.glob("*.r")} - {"stage.r"} == set(FILES)
+    assert {path.name for path in RULES.glob("*.r")} == set(FILES)
 
 
 @pytest.mark.parametrize("file", FILES)
@@ -134,6 +135,19 @@ def test_an_ordinary_user_runs_it(zone: Bench, words: dict[str, str], environmen
         assert told.get("source", values.get("source", "")) == values.get("source", told.get("source", ""))
         if told.get("state") == "queued" and file not in ("decrypt.r", "decrypt_decompress.r"):
             assert zone.ended(told["id"])["state"] == "succeeded", told
+
+
+def test_people_can_read_it(zone: Bench, words: dict[str, str]) -> None:
+    """With show=text a job, a list and a refusal are lines of words."""
+    with zone.user.session() as session:
+        job = rulecall.printed(session, "status.r", job=words["job"], show="text").splitlines()
+        listed = rulecall.printed(session, "list.r", filter="", show="text").splitlines()
+        refused = rulecall.printed(session, "compress.r", source=f"{words['place']}/none", show="text").splitlines()
+
+    assert {f"id: {words['job']}", "state: succeeded", "progress:", "  objects_done: 1"} <= set(job)
+    assert f"id {words['job']}, state succeeded" in listed
+    assert refused[0].endswith("(source_not_found)")
+    assert refused[1:] == ["  field: source", f"  remedy: {refused[2].partition(': ')[2]}"]
 
 
 def test_a_value_that_irule_cut_is_explained(zone: Bench) -> None:

@@ -29,12 +29,16 @@ def call(session: iRODSSession, name: str, *texts: str) -> dict[str, Any]:
 
 
 def call_file(session: iRODSSession, file: str, **variables: str) -> dict[str, Any]:
-    """The answer of a file of ``rules/``, from its standard output; values are written as the language's strings."""
+    """The answer of a file of ``rules/``."""
+    return dict(json.loads(printed(session, file, **variables)))
+
+
+def printed(session: iRODSSession, file: str, **variables: str) -> str:
+    """What a file of ``rules/`` prints; values are written as the language's strings."""
     quoted = {f"*{name}": _literal(value) for name, value in variables.items()}
     rule = Rule(session, rule_file=str(RULES / file), params=quoted, instance_name=NATIVE_INSTANCE)
     outputs = rule.execute(session_cleanup=False)
-    printed = outputs.MsParam_PI[0].inOutStruct.stdoutBuf.buf
-    return dict(json.loads(printed.rstrip(b"\0")))
+    return str(outputs.MsParam_PI[0].inOutStruct.stdoutBuf.buf.rstrip(b"\0").decode())
 
 
 def _literal(text: str) -> str:

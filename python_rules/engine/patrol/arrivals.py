@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -16,9 +17,12 @@ from python_rules.engine import accept, again, drain, sessions
 from python_rules.engine.ledger import Ledger
 from python_rules.engine.transfer import queries
 from python_rules.jobs import paths
+from python_rules.jobs.errors import JobError
 from python_rules.names import ARRIVED_ATTRIBUTE, MADE_BY_ATTRIBUTE, TAKEN_ATTRIBUTE
 from python_rules.policy import arrival
 from python_rules.policy.arrival import Policy
+
+log = logging.getLogger("sluice.patrol")
 
 _SCANNED = "sluice::scanned"  # on the ledger collection: value the policy's collection id, unit when
 _GRACE = 30.0  # seconds that a drain may take after the quiet period
@@ -31,7 +35,19 @@ def gather_forgotten(config: Config, service: iRODSSession, book: Ledger) -> int
     every = drain.policies(service)
     done = 0
     for collection_id, user in sorted(_forgotten(config, service, every)):
-        while (answer := accept.gather(config, service, collection_id, user))["job"]:
+        try:
+            done += _gathered(config, service, book, collection_id, user)
+        except JobError as error:  # one policy that cannot be followed is not to hold up the others
+            log.warning("patrol: what %s put into collection %s: %s", user, collection_id, error.text)
+    return done
+
+
+def _gathered(config: Config, service: iRODSSession, book: Ledger, collection_id: str, user: str) -> int:
+    done, more = 0, True
+    while more:
+        answer = accept.gather(config, service, collection_id, user)
+        more = answer["again"] == 0.0
+        if answer["job"]:
             again.queue(config, service, book.get(answer["job"]["id"]))
             done += 1
     return done
@@ -44,8 +60,7 @@ def _forgotten(config: Config, service: iRODSSession, every: list[Policy]) -> se
         terms = policy.terms() if policy else None
         if policy is None or terms is None or "#" not in mark.user:
             continue
-        quiet = config["hooks.quiet_seconds"] if terms.quiet_seconds is None else terms.quiet_seconds
-        if abs(time.time() - float(mark.value)) > quiet + _GRACE:
+        if abs(time.time() - mark.at) > drain.longest_wait(config, terms) + _GRACE:
             found.add((policy.collection_id, mark.user))
     return found
 

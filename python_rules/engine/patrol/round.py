@@ -29,6 +29,7 @@ PARTS: dict[str, Part] = {
     "adopted": stopped.adopt,
     "restarted": stopped.restart,
     "requeued": stopped.requeue,
+    "forgotten": stopped.forget,
     "cleaned": upkeep.clean,
     "mended": upkeep.mend_replicas,
     "gathered": arrivals.gather_forgotten,

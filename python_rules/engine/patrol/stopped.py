@@ -15,6 +15,7 @@ from python_rules.engine.ledger import Entry, Ledger, now
 from python_rules.engine.transfer import healing
 from python_rules.jobs import record, states
 from python_rules.jobs.errors import JobError
+from python_rules.jobs.paths import split
 from python_rules.policy import guard
 
 _GRACE = 15.0  # seconds that a submit may take from its record to its delayed rule
@@ -34,7 +35,8 @@ def restart(config: Config, service: iRODSSession, book: Ledger) -> int:
 def requeue(config: Config, service: iRODSSession, book: Ledger) -> int:
     """Queue waiting jobs again whose delayed rule is gone; end those whose deadline has passed."""
     waiting = [book.read(path) for path, _ in book.in_states(states.STARTABLE)]
-    rows = {row.text: row for row in delayed.rows(service)}
+    every = delayed.rows(service)
+    rows = {row.text: row for row in every if not _is_stuck(config, row)}
     paused, done = book.paused(), 0
     for entry in waiting:
         entry.avus = book.avus(entry.path)
@@ -43,7 +45,9 @@ def requeue(config: Config, service: iRODSSession, book: Ledger) -> int:
         if _is_late(entry):
             done += _ended_late(book, entry)
         elif not paused:
-            done += again.requeue(config, service, book, entry, set(rows))
+            if again.requeue(config, service, book, entry, set(rows)):
+                delayed.remove(service, [row.id for row in every if row.text == guard.run_text(entry.body.id)])
+                done += 1
             _tell_why(book, entry, rows.get(guard.run_text(entry.body.id)))
     return done
 
@@ -72,6 +76,17 @@ def _adopt(service: iRODSSession, book: Ledger, path: str) -> None:
         service.data_objects.unlink(path, force=True)  # its submit got no answer, or an error
         return
     book.begin(entry)
+
+
+def forget(config: Config, service: iRODSSession, book: Ledger) -> int:
+    """Take rows out of the queue that a delay server has locked for long, and whose jobs are over."""
+    stuck = [row for row in delayed.rows(service) if guard.is_run(row.text) and _is_stuck(config, row)]
+    if not stuck:
+        return 0
+    active = {guard.run_text(split(path)[1].removesuffix(".json")) for path, _ in book.in_states(states.ACTIVE)}
+    over = [row.id for row in stuck if row.text not in active]
+    delayed.remove(service, over)
+    return len(over)
 
 
 def _is_silent(config: Config, entry: Entry) -> bool:
@@ -113,6 +128,12 @@ def _ended_late(book: Ledger, entry: Entry) -> bool:
     told = [record.json_value(record.ERROR, error.public()), (record.WAITING, "", "")]
     book.transition(entry, states.FAILED, _ACTOR, told)
     return True
+
+
+def _is_stuck(config: Config, row: delayed.Row) -> bool:
+    """Whether a delay server took the row long ago. It may have ended, perhaps with its whole machine; or it lives,
+    but its agent was killed together with the server that it would have told so."""
+    return row.is_locked and abs(time.time() - float(row.lock_time or 0)) > config["engine.lease_seconds"] + _GRACE
 
 
 def _tell_why(book: Ledger, entry: Entry, row: delayed.Row | None) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from datetime import UTC, datetime
+from itertools import islice
 
 from irods.column import Criterion, In, Like
 from irods.exception import PycommandsException, iRODSException
@@ -12,11 +13,12 @@ from irods.session import iRODSSession
 
 from python_rules.config import Config
 from python_rules.engine import leftovers, sessions
-from python_rules.engine.ledger import Entry, Ledger
+from python_rules.engine.ledger import Ledger
 from python_rules.engine.transfer import mending, queries
 from python_rules.jobs import model, record, states
 from python_rules.jobs.errors import JobError
 from python_rules.jobs.paths import split
+from python_rules.jobs.record import Status
 
 _DAY = 24 * 3600.0
 _A_ROUND = 200  # records that one round removes at most
@@ -72,18 +74,34 @@ def _release_claims(book: Ledger) -> None:
 
 
 def age_out(config: Config, service: iRODSSession, book: Ledger) -> int:
-    """Remove the records of jobs that ended longer ago than ``jobs.retention_days``."""
+    """Remove the records of jobs that ended longer ago than ``jobs.retention_days``.
+
+    When a job ended only its own transitions tell: the catalogue has one row for all AVUs that are equal, as old as
+    the first of them.
+    """
     if not config["jobs.retention_days"]:
         return 0
-    before = datetime.fromtimestamp(time.time() - config["jobs.retention_days"] * _DAY, UTC)
+    before = time.time() - config["jobs.retention_days"] * _DAY
+    old = (path for path in _made_before(service, book, before) if _ended_before(book, path, before))
+    removed = list(islice(old, _A_ROUND))
+    for path in removed:
+        book.remove(path)
+    return len(removed)
+
+
+def _made_before(service: iRODSSession, book: Ledger, when: float) -> list[str]:
+    """The records of jobs that have ended and were submitted before a time (seconds since 1970)."""
     found = service.query(Collection.name, DataObject.name).filter(
         Like(Collection.name, f"{book.collection}/%"),
+        Criterion("<", DataObject.create_time, datetime.fromtimestamp(when, UTC)),
         Criterion("=", DataObjectMeta.name, record.STATE),
         In(DataObjectMeta.value, sorted(states.FINAL)),
-        Criterion("<", DataObjectMeta.modify_time, before),
     )
-    old = [f"{row[Collection.name]}/{row[DataObject.name]}" for row in found][:_A_ROUND]
-    for path in old:
-        entry = Entry(path, book.read(path).body, [])
-        book.remove(entry)
-    return len(old)
+    return sorted({f"{row[Collection.name]}/{row[DataObject.name]}" for row in queries.rows(service, found)})
+
+
+def _ended_before(book: Ledger, path: str, when: float) -> bool:
+    status = Status.from_avus(book.avus(path))
+    ended = status.time_of(*states.FINAL)
+    limit = time.strftime(model.TIME_FORMAT, time.gmtime(when))
+    return status.state in states.FINAL and ended is not None and ended < limit

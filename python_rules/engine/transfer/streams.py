@@ -10,6 +10,7 @@ import base64
 import hashlib
 import os
 import socket
+from contextlib import suppress
 
 import irods.keywords as kw
 from irods.api_number import api_number
@@ -19,6 +20,7 @@ from irods.session import iRODSSession
 
 from python_rules.engine.blocks import Block
 from python_rules.engine.transfer.errors import told
+from python_rules.jobs.errors import JobError
 
 _UNKNOWN_SIZE = -1
 _PUT = 1  # oprType PUT_OPR
@@ -51,6 +53,11 @@ class _Stream:
         with told(self.path):
             self._connection.write_file(self._descriptor, block)
 
+    def seek(self, offset: int, whence: int = os.SEEK_SET) -> None:
+        """Go on at an offset, in bytes, from the start or from what ``whence`` says."""
+        with told(self.path):
+            self._connection.seek_file(self._descriptor, offset, whence)
+
     def _opened(self, flags: int) -> int:
         request = _request(self.path, flags, _UNKNOWN_SIZE, 0, self._options)
         self._connection.send(iRODSMessage("RODS_API_REQ", msg=request, int_info=api_number["DATA_OBJ_OPEN_AN"]))
@@ -69,11 +76,6 @@ class Reader(_Stream):
             got = self._connection.read_file(self._descriptor, buffer=buffer)
         return 0 if got is None else len(got)
 
-    def seek(self, offset: int) -> None:
-        """Go on at an offset, in bytes."""
-        with told(self.path):
-            self._connection.seek_file(self._descriptor, offset, os.SEEK_SET)
-
     def interrupt(self) -> None:
         """Break a read that waits in another thread; the connection is of no use afterwards."""
         try:
@@ -91,18 +93,35 @@ def write_over(session: iRODSSession, path: str, start: bytes) -> None:
         stream.close()
 
 
+def append(session: iRODSSession, path: str, data: bytes) -> None:
+    """Write at the end of an object, which is made if it is not there; raises JobError."""
+    stream = _Stream(session, path, os.O_WRONLY | os.O_CREAT, **{kw.REG_CHKSUM_KW: ""})
+    try:
+        stream.seek(0, os.SEEK_END)
+        stream.write(data)
+    except JobError:
+        with suppress(JobError):
+            stream.close()
+        raise
+    stream.close()
+
+
 class Writer:
-    """A pipeline's sink: makes a new data object, or begins one anew; the server computes its checksum.
+    """A pipeline's sink: makes a new data object, or begins one anew; the server computes its checksum. With an
+    offset it goes on behind what is there.
 
     The first block waits for a second one. An object of a single block, as most small ones are, is then sent in one
     call, in which the server also compares what it stored with the checksum told here.
     """
 
-    def __init__(self, session: iRODSSession, path: str) -> None:
+    def __init__(self, session: iRODSSession, path: str, offset: int = 0) -> None:
         self.path = path
         self._session = session
         self._first: bytes | None = None
         self._stream: _Stream | None = None
+        if offset:
+            self._stream = _Stream(session, path, os.O_RDWR, **{kw.REG_CHKSUM_KW: ""})
+            self._stream.seek(offset)
 
     def write(self, block: Block) -> None:
         """Write all of a block of up to 4 MiB, in one round trip."""

@@ -8,12 +8,17 @@ from __future__ import annotations
 
 import builtins
 import contextlib
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from irods.access import iRODSAccess
 from irods.api_number import api_number
-from irods.exception import CAT_INVALID_GROUP, CAT_INVALID_USER, CAT_NAME_EXISTS_AS_DATAOBJ
+from irods.exception import (
+    CAT_INVALID_GROUP,
+    CAT_INVALID_USER,
+    CAT_NAME_EXISTS_AS_DATAOBJ,
+    CATALOG_ALREADY_HAS_ITEM_BY_THAT_NAME,
+)
 from irods.message import FileOpenRequest, ObjCopyRequest, StringStringMap, iRODSMessage
 from irods.meta import AVUOperation, iRODSMeta
 from irods.models import DataObject
@@ -29,11 +34,12 @@ from python_rules.engine.watch import UNWATCHED
 from python_rules.jobs.errors import JobError
 from python_rules.jobs.paths import HIDDEN_PREFIX, split, zone_of
 from python_rules.jobs.record import LONGEST_VALUE, Avu
-from python_rules.names import MADE_BY_ATTRIBUTE
+from python_rules.names import REPLACED_ATTRIBUTE
 
 __all__ = ["Listing", "SourceObject", "Zone"]
 
 OLD = ".old"  # ends the hidden name of what 'replace' takes away until the new object is in place
+_TRASH_RACES = 3  # so many of an object's collections are met half-made at most, one after the other
 _RENAME = 11  # oprType RENAME_DATA_OBJ
 
 
@@ -87,9 +93,9 @@ class Zone:
         """Open an object to be read; whoever opens it closes it."""
         return Reader(self._session, path)
 
-    def writer(self, path: str) -> Writer:
-        """Make an object, or begin it anew; whoever opens it closes it."""
-        return Writer(self._session, path)
+    def writer(self, path: str, offset: int = 0) -> Writer:
+        """Make an object, or begin it anew, or (with an offset in bytes) go on with it; whoever opens it closes it."""
+        return Writer(self._session, path, offset)
 
     def hidden(self, target: str, source: SourceObject) -> str:
         """The sibling of a target that a result is written to; each attempt has its own: none publishes another's."""
@@ -205,20 +211,25 @@ class Zone:
         with told(path):
             self._session.data_objects.touch(path, no_create=True, seconds_since_epoch=max(0, int(modified)))
 
-    def publish(self, hidden: str, target: str, replace: bool) -> None:
-        """Give a verified object its final name; ``replace`` takes away what has it, once the new one is there."""
+    def publish(self, hidden: str, target: str, replace: bool, aside: str = "") -> None:
+        """Give a verified object its final name; ``replace`` takes away what has it, once the new one is there.
+
+        Meanwhile that has the hidden name ``aside``, and a note where it belongs, which ``clean`` follows.
+        """
         with told(target):
             try:
                 return self._rename(hidden, target)
             except CAT_NAME_EXISTS_AS_DATAOBJ:
                 if not replace:
                     raise
-            old = hidden + OLD
+            old, note = aside or hidden + OLD, iRODSMeta(REPLACED_ATTRIBUTE, split(target)[1])
+            self._session.metadata.set(DataObject, target, note)
             self._rename(target, old)
             try:
                 self._rename(hidden, target)
             except BaseException:
                 self._rename(old, target)
+                self._session.metadata.remove(DataObject, target, note)
                 raise
             return self._session.data_objects.unlink(old, force=True)
 
@@ -236,7 +247,11 @@ class Zone:
     def remove(self, path: str, trash: bool = False) -> None:
         """Remove an object, or move it to the trash."""
         with told(path):
-            self._session.data_objects.unlink(path, force=not trash)
+            for _ in range(_TRASH_RACES):
+                # two connections may make a collection of the trash at the same moment; then one of them is told this
+                with contextlib.suppress(CATALOG_ALREADY_HAS_ITEM_BY_THAT_NAME):
+                    return self._session.data_objects.unlink(path, force=not trash)
+            return self._session.data_objects.unlink(path, force=not trash)
 
     def discard(self, hidden: str) -> None:
         """Remove what was not published; that it is not there, or cannot be removed now, is no error: ``clean``
@@ -246,38 +261,36 @@ class Zone:
         except JobError:
             return
 
-    def clean(self, collections: Iterable[str]) -> tuple[str, ...]:
-        """Undo what broken attempts of this job left in these collections and below: hidden siblings go, what
-        'replace' took away comes back unless the new object is in place. The paths that could not be removed."""
+    def clean(self, collections: Iterable[str], kept: Callable[[str], bool] = lambda path: False) -> tuple[str, ...]:
+        """Undo what broken attempts of this job left in these collections and below: hidden siblings go (but those to
+        be ``kept``), what 'replace' took away comes back unless its place is taken. The paths that could not be
+        removed."""
         left: builtins.list[str] = []
         for collection in collections:
             with told(collection):
                 prefix = f"{HIDDEN_PREFIX}{self.job_id}-"
-                found = {row.path: row for row in queries.replicas_below(self._session, collection, prefix)}
-            for path in sorted(found, reverse=True):  # '….old' before the new object that knows its final name
-                if not self._undone(path, found):
-                    left.append(path)
+                found = {row.path: row.data_id for row in queries.replicas_below(self._session, collection, prefix)}
+            mine = sorted(row for row in found.items() if not kept(row[0]))
+            left += [path for path, data_id in mine if not self._undone(path, data_id)]
         return tuple(left)
 
-    def _undone(self, path: str, found: dict[str, Replica]) -> bool:
+    def _undone(self, path: str, data_id: int) -> bool:
         try:
-            if path.endswith(OLD) and (target := self._final_name(path, found)):
+            if path.endswith(OLD) and (target := self._belongs_to(path, data_id)):
                 with told(target):
                     self._rename(path, target)
+                    self._session.metadata.remove(DataObject, target, iRODSMeta(REPLACED_ATTRIBUTE, split(target)[1]))
             else:
                 self.remove(path)
         except JobError:
             return False
         return True
 
-    def _final_name(self, old: str, found: dict[str, Replica]) -> str | None:
-        """Where an object belongs that 'replace' took away, if that place is free."""
-        new = found.get(old.removesuffix(OLD))
-        if new is None:
-            return None  # it was published, so the old one is to go
-        with told(new.path):
-            avus = queries.attributes(self._session, new.data_id, zone_of(new.path))
-        name = next((unit for attribute, _, unit in avus if attribute == MADE_BY_ATTRIBUTE), "")
+    def _belongs_to(self, old: str, data_id: int) -> str | None:
+        """The place of an object that 'replace' took away, if it is free."""
+        with told(old):
+            avus = queries.attributes(self._session, data_id, zone_of(old))
+        name = next((value for attribute, value, _ in avus if attribute == REPLACED_ATTRIBUTE), "")
         target = f"{split(old)[0]}/{name}"
         return target if name and self.existing(target) is None else None
 
@@ -351,7 +364,8 @@ def rename_end(path: str) -> FileOpenRequest:
 def _check_unchanged(source: SourceObject, found: Iterable[Replica]) -> None:
     for replica in found:
         seen = (replica.path, replica.size, replica.modified)
-        if replica.status == GOOD and seen == (source.path, source.size, source.modified):
+        same = not source.checksum or replica.checksum == source.checksum  # times are whole seconds
+        if replica.status == GOOD and same and seen == (source.path, source.size, source.modified):
             return
     raise JobError(
         "source_changed",
