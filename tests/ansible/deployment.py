@@ -19,6 +19,8 @@ from tests.peers.daemon import free_port
 TREE = Path(__file__).resolve().parents[2]
 ANSIBLE = TREE / "ansible"
 ACCOUNT, GROUP = "nobody", "nogroup"  # stands for the Unix user irods
+PYTHON_ENGINE = "irods_rule_engine_plugin-python"
+NATIVE_ENGINE = "irods_rule_engine_plugin-irods_rule_language"
 PYTHON = "/usr/bin/python3"  # the distribution's, as a server has it; its venv module is a package of its own
 SECONDS = 900
 _COUNTS = re.compile(r"^\S+ +: ok=(\d+) +changed=(\d+) +unreachable=0 +failed=(\d+).*$", re.M)
@@ -36,14 +38,14 @@ class Recap:
 
     @property
     def changes(self) -> list[str]:
-        """The names of the tasks that changed something."""
+        """What changed, as ``host: task``."""
         found = []
         task = ""
         for line in self.output.splitlines():
             if heading := re.match(r"(?:TASK|RUNNING HANDLER) \[(.*?)\]", line):
                 task = heading[1]
-            elif line.startswith("changed: ["):
-                found.append(task)
+            elif host := re.match(r"changed: \[([^\] ]+)", line):
+                found.append(f"{host[1]}: {task}")
         return found
 
 
@@ -54,7 +56,8 @@ class ServerZone:
         self.home = home / "zone"
         self._path = home / "zone-code"
         self._path.mkdir()
-        (self._path / "embedded_zone").symlink_to(TREE / "embedded_zone")
+        # a copy: a link would bring the tree that it leads to, with a rule base of its own, onto the path
+        shutil.copytree(TREE / "embedded_zone", self._path / "embedded_zone")
         self.home.mkdir()
         shutil.chown(self.home, ACCOUNT, GROUP)
         self.run("init", "--port", str(free_port()), "--password", password)
@@ -85,14 +88,14 @@ class ServerZone:
 
 
 class Playbooks:
-    """A temporary folder with a zone in it, a copy of the sources, an inventory, and all that was ever printed."""
+    """A temporary folder with a copy of the sources, an inventory, and all that was ever printed."""
 
     def __init__(self) -> None:
         self.home = Path(tempfile.mkdtemp(prefix="sl-"))  # short: PostgreSQL's socket lies below
         self.home.chmod(0o755)
+        self.inventory = self.home / "inventory.json"
         self.canaries: dict[str, str] = {}
         self.transcript = ""
-        self.zone = ServerZone(self.home, self.canary("zone"))
         self.tree = _copied(self.home / "tree")
 
     def canary(self, name: str) -> str:
@@ -102,7 +105,7 @@ class Playbooks:
 
     def play(self, book: str, *options: str, **more: Any) -> Recap:
         """Run a playbook."""
-        command = [str(Path(sys.executable).with_name("ansible-playbook")), "-i", str(self.home / "inventory.json")]
+        command = [str(Path(sys.executable).with_name("ansible-playbook")), "-i", str(self.inventory)]
         values = ["-e", json.dumps(more)] if more else []
         done = subprocess.run(
             [*command, str(ANSIBLE / book), *options, *values],
@@ -121,28 +124,48 @@ class Playbooks:
         sums = (sum(int(counts[column]) for counts in recaps) for column in (1, 2, 3))
         return Recap(done.returncode, *sums, output)
 
+    def done(self, book: str, *options: str, **more: Any) -> Recap:
+        """Run a playbook that must end well."""
+        recap = self.play(book, *options, **more)
+        assert recap.status == 0, recap.output[-3000:]
+        return recap
+
     def sources(self, name: str) -> Path:
         """Another copy of the sources, to be changed."""
         return Path(shutil.copytree(self.tree, self.home / name))
 
-    def write_inventory(self, values: dict[str, Any], groups: dict[str, dict[str, Any]]) -> None:
-        """Variables of all hosts, and the hosts of each group with their own."""
-        common = {
+    @property
+    def here(self) -> dict[str, Any]:
+        """The variables that make this machine stand for any host of an inventory."""
+        return {
             "ansible_connection": "local",
             "ansible_become": False,
             "ansible_python_interpreter": PYTHON,
             "sluice_service_manager": "supervise",
             "sluice_tree": str(self.tree),
             "sluice_wheel_cache": str(self.home / "wheels"),
-            "sluice_zone": "tempZone",
             "zone_policies_user": ACCOUNT,
             "zone_policies_group": GROUP,
-            "zone_policies_environment": str(self.zone.environment),
             "zone_policies_plugin": "",
         }
-        children = {name: {"hosts": hosts} for name, hosts in groups.items()}
-        inventory = {"all": {"vars": {**common, **values}, "children": children}}
-        (self.home / "inventory.json").write_text(json.dumps(inventory, indent=4))
+
+    def write_server(self, etc: Path, engines: list[str], core: str = "") -> None:
+        """A server's configuration folder as iRODS 5 writes it, with these rule engines."""
+        etc.mkdir(parents=True)
+        config = {
+            "zone_name": "tempZone",
+            "zone_key": self.canary(f"zone_key of {etc}"),
+            "negotiation_key": self.canary(f"negotiation_key of {etc}"),
+            "plugin_configuration": {
+                "database": {"technology": "postgres", "password": self.canary(f"catalogue of {etc}")},
+                "rule_engines": [{"instance_name": f"{name}-instance", "plugin_name": name} for name in engines],
+            },
+        }
+        (etc / "server_config.json").write_text(json.dumps(config, indent=4) + "\n")
+        (etc / "server_config.json").chmod(0o600)
+        (etc / "core.py").write_text(core)
+        for path in (etc, *etc.iterdir()):
+            shutil.chown(path, ACCOUNT, GROUP)
 
     def private_folder(self, name: str) -> Path:
         """A folder of the service account, for keyring and master key."""
@@ -152,12 +175,31 @@ class Playbooks:
         return made
 
     def close(self) -> None:
-        """Stop the zone, remove the folder."""
-        self.zone.run("stop")
+        """Remove the folder."""
         shutil.rmtree(self.home)
 
 
-class Deployment(Playbooks):
+class PlaybooksOnZone(Playbooks):
+    """With an embedded zone in the folder."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.zone = ServerZone(self.home, self.canary("zone"))
+
+    def write_inventory(self, values: dict[str, Any], groups: dict[str, dict[str, Any]]) -> None:
+        """Variables of all hosts, and the hosts of each group with their own."""
+        zone = {"sluice_zone": "tempZone", "zone_policies_environment": str(self.zone.environment)}
+        children = {name: {"hosts": hosts} for name, hosts in groups.items()}
+        inventory = {"all": {"vars": {**self.here, **zone, **values}, "children": children}}
+        self.inventory.write_text(json.dumps(inventory, indent=4))
+
+    def close(self) -> None:
+        """Stop the zone, remove the folder."""
+        self.zone.run("stop")
+        super().close()
+
+
+class Deployment(PlaybooksOnZone):
     """Everything on this host, below a prefix, on free ports."""
 
     def __init__(self) -> None:
@@ -192,7 +234,7 @@ class Deployment(Playbooks):
         """Uninstall whatever is left, then as always."""
         try:
             if self.files():
-                self.play("uninstall.yml", sluice_remove_data=True, zone_policies_uninstall_with_active_jobs=True)
+                self.done("uninstall.yml", sluice_remove_data=True, zone_policies_uninstall_with_active_jobs=True)
         finally:
             super().close()
 
@@ -202,7 +244,7 @@ class Deployment(Playbooks):
             "zone_policies_etc": str(self.zone.etc),
             "zone_policies_private": str(self.private),
             # an engine that a test slows down is not taken for dead
-            "zone_policies_settings": {"patrol": {"seconds": 5}, "engine": {"lease_seconds": 900}},
+            "zone_policies_settings": {"patrol": {"seconds": 5}, "engine": {"lease_seconds": 3600}},
             "zone_policies_secret_files": {"pin": self.canary("pin")},
         }
 

@@ -21,7 +21,8 @@ from workers import settings
 COMPOSE = ANSIBLE / "compose"
 
 
-def _metrics() -> set[str]:
+def metrics() -> set[str]:
+    """Every series that Prometheus may ask for."""
     assert workers.metrics  # importing it registers the metrics
     found: set[str] = set()
     for family in REGISTRY.collect():
@@ -36,7 +37,7 @@ def test_rules_and_dashboard_ask_for_metrics_that_exist() -> None:
     asked = [rule["expr"] for group in rules["groups"] for rule in group["rules"]]
     asked += [target["expr"] for panel in dashboard["panels"] for target in panel["targets"]]
 
-    assert {name for text in asked for name in re.findall(r"sluice_[a-z_]+", text)} <= _metrics()
+    assert {name for text in asked for name in re.findall(r"sluice_[a-z_]+", text)} <= metrics()
 
 
 def test_every_alarm_is_on_the_operators_page() -> None:

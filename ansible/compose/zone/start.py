@@ -12,6 +12,7 @@ import socket
 import subprocess
 import sys
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,12 @@ ETC, HOME = Path("/etc/irods"), Path("/var/lib/irods")
 SLUICE = Path("/opt/sluice/venv/bin")
 AS_SERVICE = ["setpriv", "--reuid=irods", "--regid=irods", "--init-groups", "--"]
 PORT = 1247
+RESOURCE = "demoResc"
+PYTHON_ENGINE = {
+    "instance_name": "irods_rule_engine_plugin-python-instance",
+    "plugin_name": "irods_rule_engine_plugin-python",
+    "plugin_specific_configuration": {},
+}
 
 
 def main(arguments: list[str]) -> None:
@@ -49,49 +56,61 @@ def _set_up() -> None:
         subprocess.run([sys.executable, script, "--json_configuration_file", file.name], check=True)
 
 
-def unattended(template: dict[str, Any], secret: Any) -> dict[str, Any]:
+def unattended(template: dict[str, Any], secret: Callable[[str], str]) -> dict[str, Any]:
     """What setup_irods.py asks for, with the package's own template of server_config.json as its base."""
-    host, zone, user = socket.gethostname(), os.environ["IRODS_ZONE"], os.environ["IRODS_USER"]
-    plugins = template["plugin_configuration"]
-    python_engine = {
-        "instance_name": "irods_rule_engine_plugin-python-instance",
-        "plugin_name": "irods_rule_engine_plugin-python",
-        "plugin_specific_configuration": {},
+    return {
+        "admin_password": secret("zone"),
+        "default_resource_name": RESOURCE,
+        "default_resource_directory": str(HOME / "Vault"),
+        "host_system_information": {"service_account_user_name": "irods", "service_account_group_name": "irods"},
+        "server_config": _server_config(template, secret),
+        "service_account_environment": _environment(),
     }
-    database = {
+
+
+def _server_config(template: dict[str, Any], secret: Callable[[str], str]) -> dict[str, Any]:
+    host, plugins = socket.gethostname(), template["plugin_configuration"]
+    return {
+        **template,
+        "host": host,
+        "catalog_service_role": "provider",
+        "catalog_provider_hosts": [host],
+        "zone_name": os.environ["IRODS_ZONE"],
+        "zone_port": PORT,
+        "zone_user": os.environ["IRODS_USER"],
+        "zone_key": secret("zone_key"),
+        "negotiation_key": secret("negotiation_key"),
+        "default_resource_name": RESOURCE,
+        "server_port_range_start": 20000,
+        "server_port_range_end": 20199,
+        "plugin_configuration": {
+            **plugins,
+            "database": _catalogue(secret("catalogue")),
+            "rule_engines": [PYTHON_ENGINE, *plugins["rule_engines"]],  # before the rule language
+        },
+    }
+
+
+def _catalogue(password: str) -> dict[str, Any]:
+    return {
         "technology": "postgres",
         "host": os.environ["CATALOGUE_HOST"],
         "port": 5432,
         "name": "ICAT",
         "username": "irods",
-        "password": secret("catalogue"),
+        "password": password,
         "odbc_driver": "PostgreSQL Unicode",
     }
-    server = {
-        **template,
-        "host": host,
-        "catalog_service_role": "provider",
-        "catalog_provider_hosts": [host],
-        "zone_name": zone,
-        "zone_port": PORT,
-        "zone_user": user,
-        "zone_key": secret("zone_key"),
-        "negotiation_key": secret("negotiation_key"),
-        "default_resource_name": "demoResc",
-        "server_port_range_start": 20000,
-        "server_port_range_end": 20199,
-        "plugin_configuration": {
-            **plugins,
-            "database": database,
-            "rule_engines": [python_engine, *plugins["rule_engines"]],  # before the rule language
-        },
-    }
-    environment = {
+
+
+def _environment() -> dict[str, Any]:
+    zone, user = os.environ["IRODS_ZONE"], os.environ["IRODS_USER"]
+    return {
         "schema_name": "service_account_environment",
         "schema_version": "v5",
-        "irods_host": host,
+        "irods_host": socket.gethostname(),
         "irods_port": PORT,
-        "irods_default_resource": "demoResc",
+        "irods_default_resource": RESOURCE,
         "irods_home": f"/{zone}/home/{user}",
         "irods_cwd": f"/{zone}/home/{user}",
         "irods_user_name": user,
@@ -107,14 +126,6 @@ def unattended(template: dict[str, Any], secret: Any) -> dict[str, Any]:
         "irods_match_hash_policy": "compatible",
         "irods_maximum_size_for_single_buffer_in_megabytes": 32,
         "irods_transfer_buffer_size_for_parallel_transfer_in_megabytes": 4,
-    }
-    return {
-        "admin_password": secret("zone"),
-        "default_resource_name": "demoResc",
-        "default_resource_directory": str(HOME / "Vault"),
-        "host_system_information": {"service_account_user_name": "irods", "service_account_group_name": "irods"},
-        "server_config": server,
-        "service_account_environment": environment,
     }
 
 
