@@ -71,11 +71,13 @@ def create_app(
         docs.blueprint,
     ):
         app.register_blueprint(blueprint)
-    app.register_blueprint(tus.blueprint_at("uploads", "/api/v1/uploads", tus_metadata.path_of))
+    app.register_blueprint(tus.blueprint_at("uploads", "/api/v1/uploads", tus_metadata.destination))
     for name in lexis_table.PREFIXES:
         app.register_blueprint(lexis.blueprint_at(name))
         at = f"{lexis_table.PREFIXES[name]}/transfer/upload"
-        app.register_blueprint(tus.blueprint_at(f"lexis_{name}_uploads", at, lexis_transfer.upload_path))
+        app.register_blueprint(tus.blueprint_at(f"lexis_{name}_uploads", at, lexis_transfer.destination))
+    older = f"{lexis_table.PREFIXES['portal']}/upload"
+    app.register_blueprint(tus.blueprint_at("lexis_portal_older_uploads", older, lexis_transfer.portal_destination))
     problems.register(app)
     openapi.describe(app)
     app.before_request(_begin)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
 import time
@@ -24,6 +25,7 @@ blueprint = APIBlueprint("jobs", __name__, url_prefix="/api/v1", tag="jobs")
 blueprint.before_request(require_caller)
 # A comment line now and then keeps proxies from closing a quiet stream, in seconds.
 _KEEP_ALIVE = 15.0
+_END = "end"  # the id of the last event
 _WAIT = re.compile(r"wait\s*=\s*(\d{1,4})")
 
 
@@ -80,12 +82,15 @@ def events(job_id: str) -> Response:
     """Watch a job as server-sent events until it has ended."""
     shared, user = service(), caller()
     first = reading.job(shared, user, job_id)
+    known = request.headers.get("Last-Event-ID", "")
+    if known == _END and first["state"] in states.FINAL:
+        return Response(status=204)  # a browser that comes back has seen all: this keeps it from coming again
     if not shared.streams.acquire(blocking=False):
         raise Problem(
             "too_many_streams", "all event streams are taken", remedy="poll the job", headers={"Retry-After": "5"}
         )
     stream = Response(
-        _events(shared, user, first), content_type="text/event-stream", headers={"X-Accel-Buffering": "no"}
+        _events(shared, user, first, known), content_type="text/event-stream", headers={"X-Accel-Buffering": "no"}
     )
     stream.call_on_close(shared.streams.release)
     return stream
@@ -98,19 +103,23 @@ def methods() -> Response:
     return answer(asked(names.METHODS))
 
 
-def _events(shared: Service, user: str, job: dict[str, Any]) -> Iterator[str]:
-    """Each change of the job as an event ``job``; a last event ``end`` or ``problem``."""
-    said, quiet_since = "", time.monotonic()
+def _events(shared: Service, user: str, job: dict[str, Any], said: str) -> Iterator[str]:
+    """Each change of the job as an event ``job``; a last event ``end`` or ``problem``.
+
+    An event tells the whole job, so one that comes back with the last id that it saw (``said``) misses nothing.
+    """
+    quiet_since = time.monotonic()
     while True:
         text = json.dumps(job)
-        if text != said:
-            said, quiet_since = text, time.monotonic()
-            yield f"event: job\ndata: {text}\n\n"
+        mark = hashlib.sha256(text.encode()).hexdigest()[:16]
+        if mark != said:
+            said, quiet_since = mark, time.monotonic()
+            yield f"id: {mark}\nevent: job\ndata: {text}\n\n"
         elif time.monotonic() - quiet_since > _KEEP_ALIVE:
             quiet_since = time.monotonic()
             yield ": still here\n\n"
         if job["state"] in states.FINAL:
-            yield f"event: end\ndata: {json.dumps(job['state'])}\n\n"
+            yield f"id: {_END}\nevent: end\ndata: {json.dumps(job['state'])}\n\n"
             return
         time.sleep(shared.settings.http.events_seconds)
         try:

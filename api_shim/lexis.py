@@ -16,8 +16,21 @@ from flask import Response, g, request, url_for
 from werkzeug.datastructures import Authorization
 from werkzeug.exceptions import HTTPException
 
-from api_shim import forwarding, lexis_data, lexis_transfer, reading
-from api_shim.lexis_table import DONE, FAILED, JOBS, LOOKS, PENDING, PREFIXES, ROUTES, RUNNING, Route, paths
+from api_shim import forwarding, lexis_data, lexis_dataset, lexis_metadata, lexis_transfer, reading
+from api_shim.lexis_table import (
+    DONE,
+    FAILED,
+    FAILURES,
+    JOBS,
+    LOOKS,
+    PENDING,
+    PREFIXES,
+    PRESENT,
+    ROUTES,
+    RUNNING,
+    Route,
+    paths,
+)
 from api_shim.problems import Problem
 from api_shim.service import caller, service, view_of_request
 from python_rules.jobs import methods, model, states
@@ -40,10 +53,12 @@ def blueprint_at(name: str) -> APIBlueprint:
         for path in paths(route, name):
             taken.setdefault(path, set()).update(route.methods)
             blueprint.add_url_rule(path, f"{number}{path}".replace(".", "-"), _view(route), methods=list(route.methods))
+    for rule in (*lexis_transfer.RULES, *lexis_dataset.rules("" if name == "portal" else "/dataset")):
+        taken.setdefault(rule.path, set()).add(rule.method)
+        blueprint.add_url_rule(rule.path, rule.view.__qualname__.strip("_"), rule.view, methods=[rule.method])
     for path, known in taken.items():
         others = [method for method in _ALL if method not in known]
         blueprint.add_url_rule(path, f"other{path}".replace(".", "-"), _not_allowed, methods=others)
-    lexis_transfer.add_to(blueprint)
     blueprint.register_error_handler(JobError, lambda error: _error(CODES[error.code], _named(error)))
     blueprint.register_error_handler(Problem, lambda error: _error(error.status, str(error), error.headers))
     blueprint.register_error_handler(HTTPException, lambda error: _error(error.code or 500, error.name))
@@ -71,14 +86,21 @@ def _submit_job(route: Route) -> Response:
 def _submit_look(route: Route) -> Response:
     """201; what was looked up is remembered until it is polled."""
     given = _checked(route)
-    found = LOOKS[route.operation](service(), caller(), _path(given, "target"))
+    end = route.required[0].partition("_")[0]
+    path = _path(given, end)
+    try:
+        found = LOOKS[route.operation](service(), caller(), path)
+    except JobError as error:
+        if error.code != "unknown_operation":
+            raise
+        return _remembered({"user": caller(), "state": REFUSED, "error": error.public()})
     return _remembered({"user": caller(), "state": states.SUCCEEDED, "lexis": found})
 
 
-def _submit_unknown(route: Route) -> Response:
-    """201 as LEXIS would; the poll tells at once that this zone has no such operation."""
+def _submit_unknown(route: Route, **_: str) -> Response:
+    """201 as LEXIS would; the poll tells at once that it failed, and why."""
     _checked(route)
-    error = JobError("unknown_operation", f"this zone does not offer {route.operation}")
+    error = JobError("unknown_operation", FAILURES[route.operation])
     return _remembered({"user": caller(), "state": REFUSED, "error": error.public()})
 
 
@@ -107,6 +129,11 @@ def _look(route: Route) -> Response:
     return _json(lexis_data.NOW[route.operation](service(), caller(), _path(given, "target")))
 
 
+def _download(route: Route) -> Response:
+    """The stored bytes of a data object, or a collection as one .tar.gz."""
+    return lexis_transfer.stream(_path(_checked(route), "source"))
+
+
 def _refuse(route: Route, **_: str) -> Response:
     """LEXIS answers these at once, so there is no poll that could tell: an error in its own form."""
     _checked(route)
@@ -124,6 +151,7 @@ _KINDS: dict[str, Callable[..., Response]] = {
     "unknown": _submit_unknown,
     "poll": _poll,
     "now": _look,
+    "download": _download,
     "refuse": _refuse,
     "info": _info,
 }
@@ -141,11 +169,12 @@ def status_of(job: dict[str, Any]) -> str:
 def _checked(route: Route) -> dict[str, Any]:
     """The body, with every member that the route requires."""
     given = _body() if route.required else {}
-    wanted = [*route.required, *(route.also(given, _systems()) if route.also else ())]
-    for name in wanted:
+    hpc = service().settings.lexis.hpc.split()
+    for name in (*route.required, *(route.also(given, _systems(), hpc) if route.also else ())):
         value = given.get(name)
-        if not value or not isinstance(value, str | int | dict):
+        if name not in given or not (name in PRESENT or (value and isinstance(value, str | int))):
             raise JobError("missing_field", f"{name} is missing", field=name)
+    lexis_metadata.check(given.get("metadata"))
     for name, words in route.words.items():
         if given[name] not in words:
             raise JobError("bad_value", f"{name} must be one of {', '.join(words)}", field=name)

@@ -6,12 +6,14 @@ from collections.abc import Iterator
 from typing import Any
 
 from irods.column import Like
-from irods.models import Collection, CollectionMeta, DataObject
+from irods.models import Collection, CollectionMeta, DataObject, DataObjectMeta
 from irods.session import iRODSSession
 
+from api_shim.lexis_metadata import FLAGS
 from api_shim.service import Service
 from python_rules import names
-from python_rules.jobs import paths
+from python_rules.jobs import methods, paths
+from python_rules.jobs.errors import JobError
 
 SMALL = 33_554_432  # bytes; smaller files are small to LEXIS
 
@@ -31,9 +33,22 @@ def size(service: Service, user: str, path: str) -> dict[str, str]:
 
 
 def flags(service: Service, user: str, path: str) -> dict[str, str]:
-    """Whether a dataset is encrypted or compressed, as its collection's metadata says."""
+    """Whether a dataset is encrypted or compressed, as its collection's metadata say, or those of what is in it."""
+
+    def look(session: iRODSSession) -> tuple[dict[str, str], set[str]]:
+        return _metadata(session, path), _methods(session, path)
+
+    told, applied = service.zone.work(user, look)
+    found = {"encryption": applied & methods.ENCRYPTIONS.keys(), "compression": applied & methods.COMPRESSIONS.keys()}
+    return {name: "yes" if told.get(name, "yes" if found[name] else "") == "yes" else "no" for name in FLAGS}
+
+
+def pid(service: Service, user: str, path: str) -> dict[str, str]:
+    """The persistent identifier that a dataset has; raises JobError ``unknown_operation`` for one that has none."""
     told = service.zone.work(user, lambda session: _metadata(session, path))
-    return {name: "yes" if told.get(name) == "yes" else "no" for name in ("encryption", "compression")}
+    if "PID" not in told:
+        raise JobError("unknown_operation", "this zone does not offer pid assign, and the dataset has no AVU PID")
+    return {"status": "PID assigned successfully", "PID": told["PID"]}
 
 
 def replication(service: Service, user: str, path: str) -> dict[str, str]:
@@ -50,6 +65,20 @@ def replication(service: Service, user: str, path: str) -> dict[str, str]:
 
 # What is answered at once.
 NOW = {"data flags": flags, "replication status": replication}
+
+
+def _methods(session: iRODSSession, path: str) -> set[str]:
+    """The methods by which anything at or below a path is encoded."""
+    collection, name = paths.split(path)
+    at = Collection.name == collection
+    found: set[str] = set()
+    for place in ((at, DataObject.name == name), (Collection.name == path,), (Like(Collection.name, f"{path}/%"),)):
+        # A query is made anew each time: PRC's filter adds to the one that it is called on.
+        query = session.query(Collection.name, DataObjectMeta.value).filter(*place)
+        for row in query.filter(DataObjectMeta.name == names.ENCODING_ATTRIBUTE):
+            if place[0] is at or paths.is_within(row[Collection.name], path):
+                found.update(row[DataObjectMeta.value].split("+"))
+    return found
 
 
 def _metadata(session: iRODSSession, path: str) -> dict[str, str]:

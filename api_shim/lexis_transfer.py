@@ -1,7 +1,8 @@
 """LEXIS's transfer interface: TUS uploads into a dataset, and a dataset or a part of it as one .tar.gz.
 
 A dataset is a collection that LEXIS's layout names; whether the caller may read or write it is the zone's to say.
-Both ways the bytes go between the caller and the zone as the caller; nothing is kept in between.
+Both ways the bytes go between the caller and the zone as the caller; nothing is kept in between. What is to be
+unpacked or encrypted first lies in the caller's home, and goes from there to the dataset by a chain of jobs.
 """
 
 from __future__ import annotations
@@ -9,27 +10,36 @@ from __future__ import annotations
 import tarfile
 import uuid
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 from urllib.parse import quote
 
-from apiflask import APIBlueprint
 from flask import Response, request
 from irods.column import Like
 from irods.models import Collection, DataObject
 from irods.session import iRODSSession
 
-from api_shim import forwarding, tus_metadata
+from api_shim import forwarding, lexis_metadata, tus, tus_metadata
 from api_shim.exchange import answer, parsed
 from api_shim.service import Service, caller, service
-from python_rules.jobs import model, paths
+from api_shim.tus_metadata import Destination
+from python_rules.jobs import methods, model, paths, states
 from python_rules.jobs.errors import JobError
-from workers import uploads
+from workers import chains, uploads
 from workers.rows import TRANSFER, UPLOAD, UPLOADED, Row
 
 _BLOCK = 512  # of a tar, in bytes
 _LEVEL = 1  # of gzip: a download waits for it
+_UPLOAD = ("zone", "access", "project", "path", "metadata", "encryption", "expand", "filename")
 _MEMBERS = ("request_id", "created_at", "project", "filename", "task_state", "task_result", "transfer_type")
+
+
+class Rule(NamedTuple):
+    """A route, and what answers it."""
+
+    method: str
+    path: str
+    view: Callable[..., Response]
 
 
 class File(NamedTuple):
@@ -40,24 +50,86 @@ class File(NamedTuple):
     modified: float
 
 
-def add_to(blueprint: APIBlueprint) -> None:
-    """The routes of transfers but for the upload's own, which is TUS."""
-    blueprint.add_url_rule("/transfer/download", "transfer_ask", _ask, methods=["POST"])
-    blueprint.add_url_rule("/transfer/download/<request_id>", "transfer_get", _download, methods=["GET"])
-    blueprint.add_url_rule("/transfer/status", "transfer_list", _list, methods=["GET"])
-    blueprint.add_url_rule("/transfer/status/<request_id>", "transfer_status", _status, methods=["GET"])
-
-
-def upload_path(given: dict[str, str]) -> str:
-    """Where an upload with LEXIS's metadata goes; its collection is made. Raises JobError."""
+def destination(given: dict[str, str], upload_id: str) -> Destination:
+    """Where an upload with LEXIS's metadata goes; the collections on its way are made. Raises JobError."""
+    for name in _UPLOAD:
+        if name not in given:
+            raise JobError("missing_field", f"{name} is missing", field=name, remedy=f"give {name}")
+    flags = {name: _flag(given, name) for name in ("encryption", "expand")}
+    described = _described(given["metadata"])
     dataset = tus_metadata.dataset_of(given, caller())
+    place = tus_metadata.shown("/".join(filter(None, (dataset, given["path"].strip("/")))))
+    final = place if flags["expand"] else tus_metadata.shown(f"{place}/{name_of(given)}")
+    user = caller()
+
+    def prepare(session: iRODSSession) -> None:
+        make(session, place)
+        lexis_metadata.write(session, dataset, lexis_metadata.avus(described))
+        if any(flags.values()):
+            make(session, tus.home(upload_id))
+
+    service().zone.work(user, prepare)
+    return _staged(given, upload_id, flags, final) if any(flags.values()) else Destination(final)
+
+
+def portal_destination(given: dict[str, str], upload_id: str) -> Destination:
+    """Of the portal's older uploads, which come before their dataset: in the caller's home until POST /dataset."""
+    for name in ("project", "access"):
+        if not given.get(name):
+            raise JobError("missing_field", f"{name} is missing", field=name, remedy=f"give {name}")
+    place = tus.home(upload_id)
+    service().zone.work(caller(), lambda session: make(session, place))
+    return Destination(tus_metadata.shown(f"{place}/{name_of(given)}"))
+
+
+def name_of(given: dict[str, str]) -> str:
+    """The file's own name; raises JobError if there is none."""
     name = tus_metadata.name_of(given)
     if not name:
         raise JobError("missing_field", "filename is missing", field="filename", remedy="give filename")
-    path = tus_metadata.shown("/".join(filter(None, (dataset, given.get("path", "").strip("/"), name))))
-    place = paths.split(path)[0]
-    service().zone.work(caller(), lambda session: _make(session, place))
-    return path
+    return name
+
+
+def _staged(given: dict[str, str], upload_id: str, flags: dict[str, bool], final: str) -> Destination:
+    """First into the caller's home: unpacked there, encrypted on the way to the dataset, and then away from there."""
+    place = tus.home(upload_id)
+    path, unpacked = tus_metadata.shown(f"{place}/{name_of(given)}"), f"{place}/unpacked"
+    unpack: dict[str, Any] = {
+        "operation": methods.DECOMPRESS,
+        "source": path,
+        "target": unpacked,
+        "pack": True,
+        "original": "remove",
+    }
+    into: dict[str, Any] = {
+        "operation": methods.STAGE,
+        "source": unpacked if flags["expand"] else path,
+        "target": final,
+    }
+    # As a tar does that is unpacked: what has the same name there is replaced.
+    into |= {"original": "remove", "existing": "replace" if flags["expand"] else "refuse"}
+    key = service().settings.lexis.key.replace("{project}", given["project"])
+    seal: dict[str, Any] = {"key": key, "encryption": "aes256-gcm", "suffix": False} if flags["encryption"] else {}
+    clean = {"operation": methods.DELETE, "source": place, "original": "remove"}
+    steps = [*([unpack] if flags["expand"] else []), {**into, **seal}, clean]
+    for step in steps:
+        model.from_json(step)  # what is wrong with it is told before anything is sent
+    return Destination(path, tuple(steps), final)
+
+
+def _flag(given: dict[str, str], name: str) -> bool:
+    if given[name] not in ("yes", "no"):
+        raise JobError("bad_value", "neither yes nor no", field=name, remedy="give yes or no")
+    return given[name] == "yes"
+
+
+def _described(text: str) -> dict[str, Any]:
+    """The checked metadata of a dataset in JSON; none is an empty object."""
+    described = parsed(text.encode())
+    if not isinstance(described, dict):
+        raise JobError("bad_value", "metadata is not a JSON object", field="metadata", remedy="give {}")
+    lexis_metadata.check(described)
+    return described
 
 
 def _ask() -> Response:
@@ -77,13 +149,29 @@ def _ask() -> Response:
 
 def _download(request_id: str) -> Response:
     """The data as one .tar.gz, made while it is read."""
-    path = _known(request_id, TRANSFER).content["path"]
+    return _packed(_known(request_id, TRANSFER).content["path"], "application/gzip")
+
+
+def stream(path: str) -> Response:
+    """What is stored at a path as one stream of bytes: a data object as it is, a collection as a .tar.gz."""
+    files = _files(service(), path)
+    if [file.path for file in files] != [path]:
+        return _packed(path, "application/octet-stream")
+    headers = {"Content-Length": str(files[0].size), "Content-Disposition": _attachment(paths.split(path)[1])}
+    blocks = service().zone.read(caller(), path, block=4 << 20)
+    return Response(blocks, headers=headers, content_type="application/octet-stream")
+
+
+def _packed(path: str, content_type: str) -> Response:
     files = _files(service(), path)
     if not files:
         raise JobError("source_not_found", "there is nothing to download", field="path", remedy="list the dataset")
-    name = paths.split(path)[1]
-    headers = {"Content-Disposition": f"attachment; filename*=UTF-8''{quote(name, safe='')}.tar.gz"}
-    return Response(_tar_gz(service(), caller(), path, files), headers=headers, content_type="application/gzip")
+    headers = {"Content-Disposition": _attachment(f"{paths.split(path)[1]}.tar.gz")}
+    return Response(_tar_gz(service(), caller(), path, files), headers=headers, content_type=content_type)
+
+
+def _attachment(name: str) -> str:
+    return f"attachment; filename*=UTF-8''{quote(name, safe='')}"
 
 
 def _list() -> Response:
@@ -107,11 +195,26 @@ def _known(request_id: str, *kinds: str) -> Row:
 def _shown(row: Row) -> dict[str, Any]:
     """A transfer in LEXIS's words, Celery's states among them."""
     content = row.content
-    state = "STARTED" if row.state == UPLOAD else "SUCCESS"
+    state, result = _state(row)
     kind = "download" if row.state == TRANSFER else "upload"
     name = paths.split(content["path"])[1]
-    values = (row.job_id, content["submitted"], content.get("project", ""), name, state, content["path"], kind)
+    values = (row.job_id, content["submitted"], content.get("project", ""), name, state, result, kind)
     return dict(zip(_MEMBERS, values, strict=True))
+
+
+def _state(row: Row) -> tuple[str, str]:
+    """How far a transfer is, and its path; why it failed, for one whose chain of jobs did."""
+    path = row.content.get("final") or row.content["path"]
+    if row.state == UPLOAD:
+        return "STARTED", path
+    chain = service().celery.rows.find(uploads.chain_id(row.job_id)) if row.content.get("steps") else None
+    if chain is None or chain.content["state"] == states.SUCCEEDED:
+        return "SUCCESS", path
+    if chain.content["state"] == states.RUNNING:
+        return "STARTED", path
+    jobs = [job for step in chains.shown(service().celery, chain)["steps"] for job in step["jobs"]]
+    errors = [job["error"]["text"] for job in jobs if job["error"]]
+    return "FAILURE", errors[0] if errors else str(chain.content["state"])
 
 
 def _files(shared: Service, path: str) -> list[File]:
@@ -150,7 +253,8 @@ def _tar_gz(shared: Service, user: str, path: str, files: list[File]) -> Iterato
     yield packed.compress(bytes(2 * _BLOCK)) + packed.flush()
 
 
-def _make(session: iRODSSession, place: str) -> None:
+def make(session: iRODSSession, place: str) -> None:
+    """Make a collection, and those above it, unless it is there."""
     if not session.collections.exists(place):
         session.collections.create(place, recurse=True)
 
@@ -160,3 +264,12 @@ def _body() -> dict[str, str]:
     if not isinstance(given, dict) or not all(isinstance(value, str) for value in given.values()):
         raise JobError("malformed_json", "the body is not a JSON object of texts")
     return given
+
+
+# The routes of transfers but for the uploads' own, which are TUS.
+RULES = (
+    Rule("POST", "/transfer/download", _ask),
+    Rule("GET", "/transfer/download/<request_id>", _download),
+    Rule("GET", "/transfer/status", _list),
+    Rule("GET", "/transfer/status/<request_id>", _status),
+)

@@ -26,7 +26,11 @@ class Operation(NamedTuple):
 # One server-sent event; its data is a JSON text.
 _EVENT = {
     "type": "object",
-    "properties": {"event": {"enum": ["job", "end", "problem"]}, "data": {"type": "string"}},
+    "properties": {
+        "id": {"type": "string"},
+        "event": {"enum": ["job", "end", "problem"]},
+        "data": {"type": "string"},
+    },
     "required": ["event", "data"],
 }
 JSON, NDJSON, EVENTS = "application/json", "application/x-ndjson", "text/event-stream"
@@ -78,7 +82,11 @@ OPERATIONS: dict[str, Operation] = {
     "cancelJob": Operation({**_SHOWN, **_LATER}, (400, 403, 404, 409, 500, *_USUAL), parameters=(_PREFER,)),
     "retryJob": Operation({**_SHOWN, **_LATER}, (400, 403, 404, 409, 500, *_USUAL), parameters=(_PREFER,)),
     "getResults": Operation({200: ("a JSON line for each object", "", NDJSON)}, (403, 404, 409, 500, *_USUAL)),
-    "watchJob": Operation({200: ("events job, end, problem", "", EVENTS)}, (403, 404, 409, 500, *_USUAL)),
+    "watchJob": Operation(
+        {200: ("events job, end, problem", "", EVENTS), 204: ("you have seen the end: do not come again", "", "")},
+        (403, 404, 409, 500, *_USUAL),
+        parameters=(_header("Last-Event-ID", "the id of the last event that you have seen"),),
+    ),
     "planJob": Operation(
         {200: ("what the job would do", "Plan", JSON)},
         (400, 403, 404, 409, 413, 415, 422, 500, *_USUAL),
@@ -189,7 +197,8 @@ def _link(name: str) -> dict[str, Any]:
 
 
 def _response(description: str, schema: str, media_type: str) -> dict[str, Any]:
-    return {"description": description, "content": _content(schema, media_type)}
+    content = {"content": _content(schema, media_type)} if media_type else {}
+    return {"description": description, **content}
 
 
 def _content(schema: str, media_type: str) -> dict[str, Any]:

@@ -138,8 +138,12 @@ def _owed(service: Service, user: str, job_id: str) -> tuple[Zone, dict[str, Any
         raise not_found()
     if row.content.get("state") == REFUSED:
         raise JobError.from_public(row.content["error"])
-    if row.state != ACCEPTED:
-        raise not_found()
+    if row.state != ACCEPTED:  # the zone has answered since it was asked above
+        zone = service.zones.of(user, row.content)
+        shown = _shown(service, zone, user, job_id)
+        if shown is None:
+            raise not_found()
+        return zone, shown
     asked = model.parse(row.content["request"])
     return service.zones.of(user, asked.as_json()), not_yet(user, asked, row.content["submitted"])
 

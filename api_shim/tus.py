@@ -25,7 +25,7 @@ from api_shim.problems import Problem
 from api_shim.service import caller, require_caller, service
 from python_rules.jobs import model
 from python_rules.jobs.errors import JobError
-from workers import uploads
+from workers import chains, uploads
 from workers.rows import UPLOADED, Row
 from workers.zone import Busy
 
@@ -36,11 +36,12 @@ ALGORITHMS = ("sha1", "sha256", "sha512", "md5")
 _LARGEST = 1 << 50
 _BLOCK = 1 << 20
 
-Where = Callable[[dict[str, str]], str]
+# From an upload's metadata and id to where it goes.
+Where = Callable[[dict[str, str], str], tus_metadata.Destination]
 
 
 def blueprint_at(name: str, prefix: str, where: Where) -> APIBlueprint:
-    """The protocol under a prefix; ``where`` tells the logical path that an upload's metadata mean."""
+    """The protocol under a prefix; ``where`` tells what an upload's metadata mean."""
     blueprint = APIBlueprint(name, __name__, url_prefix=prefix, enable_openapi=False)
     blueprint.before_request(_begin)
     blueprint.after_request(_with_version)
@@ -86,9 +87,12 @@ def _create(where: Where) -> Response:
     if concat and not (partial or parts):
         _refuse("Upload-Concat is neither partial nor final;<addresses>")
     upload_id = str(uuid.uuid4())
+    goes = tus_metadata.Destination(home(upload_id)) if partial else where(given, upload_id)
     content = {
         "user": caller(),
-        "path": _home(upload_id) if partial else where(given),
+        "path": goes.path,
+        "steps": goes.steps,
+        "final": goes.final,
         "partial": partial,
         "length": sum(int(part.content["length"]) for part in parts) if parts else _length("Upload-Length"),
         "metadata": request.headers.get("Upload-Metadata", ""),
@@ -171,12 +175,24 @@ def _published_if_whole(row: Row, offset: int) -> Row:
     if row.content["length"] != offset:
         return row
     try:
-        return uploads.publish(service().zone, service().celery.rows, row)
+        return _published(row)
     except JobError as error:
         if error.code != "verification_failed":
             raise
         uploads.remove(service().zone, service().celery.rows, row)
         raise Problem("checksum_mismatch", error.text, remedy=error.remedy) from None
+
+
+def _published(row: Row) -> Row:
+    """The object has its name, and what is to be done with it is owed, before the row says that it is whole."""
+    return uploads.publish(service().zone, service().celery.rows, row, _begin_chain)
+
+
+def _begin_chain(row: Row) -> None:
+    if row.content.get("steps"):
+        steps = [[model.from_json(step)] for step in row.content["steps"]]
+        chain_id = uploads.chain_id(row.job_id)
+        chains.begin(service().celery, chain_id, row.user, steps, row.content["submitted"])
 
 
 def _joined(row: Row, parts: list[Row]) -> Row:
@@ -217,7 +233,7 @@ def _offset(row: Row) -> int:
 def _offset_of_published(row: Row) -> int:
     """The hidden object is gone: a kill came after it got its name, or somebody removed it."""
     try:
-        return _offset(uploads.publish(service().zone, service().celery.rows, row))
+        return _offset(_published(row))
     except JobError:
         raise Problem("upload_not_found", "the upload's data are gone", remedy="begin it anew") from None
 
@@ -260,8 +276,8 @@ def _number(text: str, header: str) -> int:
     return int(text)
 
 
-def _home(upload_id: str) -> str:
-    """Where a part lies that has no name: in the caller's home collection."""
+def home(upload_id: str) -> str:
+    """Where lies what has no place of its own yet: in the caller's home collection."""
     name, _, zone = caller().partition("#")
     own = service().zone.name
     return f"/{own}/home/{name if zone == own else caller()}/{upload_id}"

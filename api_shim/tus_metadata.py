@@ -6,11 +6,20 @@ import base64
 import binascii
 import hashlib
 import uuid
+from typing import Any, NamedTuple
 
 from python_rules.jobs import paths
 from python_rules.jobs.errors import JobError, RequestError
 
 ACCESS = ("public", "project", "user")
+
+
+class Destination(NamedTuple):
+    """Where an upload goes, and the chain of jobs that does the rest once it is whole and ends at ``final``."""
+
+    path: str
+    steps: tuple[dict[str, Any], ...] = ()
+    final: str = ""
 
 
 def parsed(header: str) -> dict[str, str]:
@@ -28,12 +37,12 @@ def parsed(header: str) -> dict[str, str]:
     return given
 
 
-def path_of(given: dict[str, str]) -> str:
+def destination(given: dict[str, str], _: str) -> Destination:
     """The logical path in ``path``, or in ``collection`` and ``filename``; raises RequestError."""
     path = given.get("path", "")
     if not path and "collection" in given:
         path = f"{given['collection'].rstrip('/')}/{name_of(given)}"
-    return shown(path)
+    return Destination(shown(path))
 
 
 def dataset_of(given: dict[str, str], user: str) -> str:

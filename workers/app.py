@@ -60,6 +60,8 @@ def _configuration(settings: Settings) -> dict[str, Any]:
         "result_backend": settings.results_url,
         "result_expires": _WEEK,
         "database_engine_options": _engine_options(settings.results_url),
+        # Each thread has a backend of its own, and each would look for the tables first: 0.1 s for its first request.
+        "database_create_tables_at_setup": False,
         "task_default_queue": settings.celery.queue,
         "task_serializer": "json",
         "result_serializer": "json",

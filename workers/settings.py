@@ -97,6 +97,7 @@ class LexisSettings:
         },
     )
     key: str = _key("key that encrypting operations use; {project} is the request's project", "{project}")
+    hpc: str = _key("systems whose requests must name HEAppE's task and job, with spaces between them", "")
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,8 @@ from __future__ import annotations
 import base64
 import logging
 import time
-from collections.abc import Iterable
+import uuid
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import irods.keywords as kw
@@ -51,7 +52,7 @@ def begin(zone: Zone, rows: Rows, upload_id: str, content: dict[str, Any]) -> Ro
 
     def make(session: iRODSSession) -> None:
         if not content["partial"]:
-            _refuse_existing(session, content["path"])
+            refuse_existing(session, content["path"])
         with session.data_objects.open(hidden, "w"):
             pass
 
@@ -78,18 +79,27 @@ def append(zone: Zone, rows: Rows, row: Row, first: int, blocks: Iterable[bytes]
     return row._replace(content=content)
 
 
-def publish(zone: Zone, rows: Rows, row: Row) -> Row:
-    """Check what has come and give it its name; raises JobError ``verification_failed`` or ``target_exists``."""
+def publish(zone: Zone, rows: Rows, row: Row, then: Callable[[Row], None]) -> Row:
+    """Check what has come and give it its name, and do what comes ``then``, which may be done twice.
+
+    Raises JobError ``verification_failed`` or ``target_exists``.
+    """
     if not row.content["partial"]:
         zone.work(row.user, lambda session: _publish(session, row.content))
+        then(row)
     rows.keep(row.job_id, row.content, UPLOADED)
     return row._replace(state=UPLOADED)
+
+
+def chain_id(upload_id: str) -> str:
+    """The chain of jobs that goes on with an upload: the same however often it is begun."""
+    return str(uuid.uuid5(uuid.UUID(upload_id), "chain"))
 
 
 def remove(zone: Zone, rows: Rows, row: Row) -> None:
     """Forget an upload; what was published stays."""
     if row.state == UPLOAD or row.content["partial"]:
-        zone.work(row.user, lambda session: _unlink(session, row.content["hidden"]))
+        zone.work(row.user, lambda session: _unlink(session, row.content["hidden"], row.job_id))
     rows.drop(row.job_id)
 
 
@@ -127,7 +137,7 @@ def _publish(session: iRODSSession, content: dict[str, Any]) -> None:
     wanted = content.get("sha256", "")
     if found is None or found.size != content["length"] or (wanted and checksum != f"sha2:{wanted}"):
         raise JobError("verification_failed", "the zone holds something else than was sent", remedy="upload it again")
-    _refuse_existing(session, path)
+    refuse_existing(session, path)
     session.data_objects.move(hidden, path)
 
 
@@ -136,7 +146,8 @@ def _is_there(session: iRODSSession, content: dict[str, Any]) -> bool:
     return bool(found and is_good(found) and found.size == content["length"])
 
 
-def _refuse_existing(session: iRODSSession, path: str) -> None:
+def refuse_existing(session: iRODSSession, path: str) -> None:
+    """Raise JobError if the name is taken, or its collection is not there."""
     if session.data_objects.exists(path) or session.collections.exists(path):
         raise JobError("target_exists", "there is something of that name", field="path", remedy="name another one")
     if not session.collections.exists(paths.split(path)[0]):
@@ -144,9 +155,13 @@ def _refuse_existing(session: iRODSSession, path: str) -> None:
         raise JobError("target_collection_not_found", "the collection does not exist", field="path", remedy=remedy)
 
 
-def _unlink(session: iRODSSession, path: str) -> None:
+def _unlink(session: iRODSSession, path: str, upload_id: str) -> None:
+    """Remove what has come, and the collection that was made for this upload alone."""
     if session.data_objects.exists(path):
         session.data_objects.unlink(path, force=True)
+    place = paths.split(path)[0]
+    if paths.split(place)[1] == upload_id and session.collections.exists(place):
+        session.collections.remove(place, recurse=False, force=True)
 
 
 def as_checksum(hexadecimal: str) -> str:

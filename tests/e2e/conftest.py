@@ -46,10 +46,10 @@ class Stack:
             return until(final, f"the end of job {job_id}", 120)
 
     def submitted(self, **request: object) -> dict[str, Any]:
-        """A job accepted over REST."""
+        """A job accepted over REST; 202 is as true, where the zone is too busy to answer in time."""
         with self.rest() as client:
             answer = client.post("/api/v1/jobs", json=request)
-        assert answer.status_code == 201, answer.text
+        assert answer.status_code in (201, 202), answer.text
         return dict(answer.json())
 
     def done(self, **request: object) -> dict[str, Any]:

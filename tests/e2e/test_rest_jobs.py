@@ -129,6 +129,23 @@ def test_events_tell_the_job_until_its_end(sluice: SluiceClient, session: iRODSS
     assert moved[-1] == len(TEXT)
 
 
+def test_a_stream_goes_on_where_it_was_cut(stack: Stack, session: iRODSSession, place: str) -> None:
+    """With the id of the last event: nothing that was seen comes again, and after the end 204 keeps a browser away."""
+    write(session, f"{place}/in", TEXT)
+    job = stack.done(**request_for(place))
+
+    with stack.rest() as client:
+        address = f"/api/v1/jobs/{job['id']}/events"
+        whole = client.get(address).text
+        ids = [line.removeprefix("id: ") for line in whole.splitlines() if line.startswith("id: ")]
+        cut = client.get(address, headers={"Last-Event-ID": ids[0]}).text
+        over = client.get(address, headers={"Last-Event-ID": ids[-1]})
+
+    assert whole.count("event: job") == 1
+    assert cut == 'id: end\nevent: end\ndata: "succeeded"\n\n'
+    assert (over.status_code, over.content) == (204, b"")
+
+
 def test_results_name_each_object(stack: Stack, sluice: SluiceClient, session: iRODSSession, place: str) -> None:
     """One line for each object of the collection."""
     session.collections.create(f"{place}/tree")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import httpx
 import pytest
 from irods.session import iRODSSession
@@ -59,7 +61,7 @@ def test_there_and_back(stack: Stack, session: iRODSSession, place: str, prefix:
     assert read(session, f"/{stack.site.zone}/{restored}") == TEXT
 
 
-def staged(client: httpx.Client, method: str, path: str, body: dict[str, str], done: str) -> dict[str, str]:
+def staged(client: httpx.Client, method: str, path: str, body: dict[str, Any], done: str) -> dict[str, str]:
     """The last answer of a poll below /staging, whose status is the text that says that it is done."""
     submitted = client.request(method, path, json=body)
     assert submitted.status_code == 201, submitted.text
@@ -99,6 +101,57 @@ def test_a_dataset_is_duplicated_replicated_and_deleted(stack: Stack, session: i
     assert replica["PID"] == ""
     assert [answer["status"].split(" ")[0] for answer in told] == ["Parent", "Replica"]
     assert not session.collections.exists(f"/{zone}/{copy['target_path']}")
+
+
+@pytest.mark.parametrize("flags", [("no", "no"), ("yes", "yes")])
+def test_a_dataset_is_staged_with_the_flags_that_it_asks_for(
+    stack: Stack, session: iRODSSession, place: str, flags: tuple[str, str]
+) -> None:
+    """Into the zone what is asked for is done, and the flags of the data tell it."""
+    session.collections.create(f"{place}/set")
+    write(session, f"{place}/set/a", TEXT)
+    zone = stack.site.zone
+    ends = {"source_system": zone, "source_path": f"{place}/set", "target_system": zone, "target_path": f"{place}/new"}
+    asked = dict(zip(("encryption", "compression"), flags, strict=True))
+    body = {**ends, **asked, "metadata": {"title": "t"}, "project": stack.site.key}
+
+    with stack.rest() as client:
+        told = staged(client, "POST", "/staging/stage", body, "Transfer completed")
+        found = client.post("/staging/data/flags", json={"target_system": zone, "target_path": f"{place}/new"}).json()
+
+    assert told["target_path"] == f"{place}/new".removeprefix(f"/{zone}/")
+    assert found == asked
+    source = f"{place}/new"
+    if flags == ("yes", "yes"):
+        stack.done(operation="decrypt_decompress", source=source, target=f"{place}/plain")
+        source = f"{place}/plain"
+    assert read(session, f"{source}/a") == TEXT
+
+
+def test_a_persistent_identifier_is_told_and_keeps_its_dataset(stack: Stack, session: iRODSSession, place: str) -> None:
+    """The AVU PID answers pid/assign; without one the poll fails, and with one a deletion does."""
+    body = {"source_system": stack.site.zone, "source_path": place}
+
+    with stack.rest() as client:
+
+        def assigned() -> dict[str, str]:
+            made = client.post("/staging/pid/assign", json=body)
+            assert made.status_code == 201, made.text
+            return dict(client.get(f"/staging/pid/{made.json()['request_id']}").json())
+
+        without = assigned()
+        session.collections.get(place).metadata.add("PID", "21.T1/7")
+        told = assigned()
+        gone = client.post("/staging/delete", json={"target_system": stack.site.zone, "target_path": place})
+        address = f"/staging/delete/{gone.json()['request_id']}"
+        status = until(
+            lambda: text if (text := client.get(address).json()["status"]) not in PENDING else None, "a failure", 30
+        )
+
+    assert without["status"].startswith(FAILED)
+    assert told == {"status": "PID assigned successfully", "PID": "21.T1/7"}
+    assert status.startswith(FAILED)
+    assert session.collections.exists(place)
 
 
 @pytest.mark.parametrize("name", ["data", "it's 100% _ü"])

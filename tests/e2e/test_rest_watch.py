@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import sqlite3
@@ -12,10 +13,14 @@ from pathlib import Path
 
 import httpx
 import pytest
+from irods.session import iRODSSession
 
 from embedded_zone.testing import Trace
+from python_rules.engine import delayed, sessions
 from python_rules.engine.ledger import Entry, Ledger
 from python_rules.jobs import beat, model, record, states
+from python_rules.policy import guard
+from tests.peers.daemon import free_port
 from tests.stack.services import Services
 from tests.stack.site import Account, EmbeddedSite
 from tests.stack.waiting import until
@@ -156,26 +161,65 @@ def test_ten_thousand_active_jobs_are_watched(watched: Watched) -> None:
 
 
 @pytest.mark.long
-def test_a_dead_patrol_is_restarted_and_a_dead_delay_server_reported(tmp_path: Path) -> None:
-    """The patrol's rule is taken out of the queue: it is back. The delay server stands still: /ready says so."""
+def test_a_round_starts_a_dead_patrol_again(tmp_path: Path) -> None:
+    """Its rule is gone from the delay queue and its heartbeat is old: the next round queues one, which beats again."""
+    site = EmbeddedSite(tmp_path / "zone")
+    try:
+        content = {"zone": {"environment": str(site.environment)}, "celery": {"data": str(tmp_path / "data")}}
+        zone = make_app(settings.from_json(content)).zone
+        assert watch.see_patrol(zone) == ""
+        until(lambda: True if (last := _beat(site)) and last.done else None, "the end of its first round", 60)
+
+        with sessions.as_service(site.settings) as service:
+            until(lambda: _killed(service), "no rule of a patrol", 60)
+            Ledger(service, zone.ledger).tell(beat.ATTRIBUTE, beat.Beat(1.0, 2.0, {}).value())
+            assert watch.see_patrol(zone) == ""
+            assert [row for row in delayed.rows(service) if row.text == guard.PATROL_TEXT]
+        until(lambda: True if (last := _beat(site)) and beat.is_alive(last, time.time()) else None, "a heartbeat", 60)
+        assert watch.see_patrol(zone) == ""
+    finally:
+        site.close()
+
+
+@pytest.mark.long
+def test_a_dead_delay_server_is_reported_until_it_runs_again(tmp_path: Path) -> None:
+    """It stands still: /ready says so, the metric too, and no longer when it goes on."""
     site = EmbeddedSite(tmp_path / "zone")
     services = None
     try:
-        services = Services(site, tmp_path / "services")
+        services = Services(site, tmp_path / "services", celery={"metrics_port": free_port()})
         ready = _ready(services)
         until(lambda: _beat(site), "the patrol's heartbeat", 60)
 
         delay_server = _delay_server(site)
         os.kill(delay_server, signal.SIGSTOP)
-        told = until(lambda: ready("delay queue"), "the report", 60)
+        told = until(lambda: ready("delay queue"), "the report", 90)
+        stalled = _stalled(services)
         os.kill(delay_server, signal.SIGCONT)
 
         assert "tempZone: nothing in the delay queue has run for" in told
-        until(lambda: None if ready("delay queue") else True, "all well again", 60)
+        assert stalled == 1.0
+        until(lambda: None if ready("delay queue") else True, "all well again", 90)
+        assert _stalled(services) == 0.0
     finally:
         if services:
             services.close()
         site.close()
+
+
+def _killed(service: iRODSSession) -> bool | None:
+    """Take every rule of the patrol out of the delay queue; True once there is none."""
+    found = [row.id for row in delayed.rows(service) if row.text == guard.PATROL_TEXT]
+    delayed.remove(service, found)
+    return None if found else True
+
+
+def _stalled(services: Services) -> float:
+    """The worker's metric of the zone."""
+    port = json.loads(services.settings.read_text())["celery"]["metrics_port"]
+    page = httpx.get(f"http://127.0.0.1:{port}/metrics", timeout=10).text
+    line = next(line for line in page.splitlines() if line.startswith("sluice_zone_stalled{"))
+    return float(line.rpartition(" ")[2])
 
 
 def _ready(services: Services) -> Callable[[str], str | None]:

@@ -36,7 +36,7 @@ Sluice is up; Ctrl-C ends it. Everything lies in {HOME}/ and is kept.
 Try
   export SLUICE_URL={stack.services.url} SLUICE_USER={user.name} SLUICE_PASSWORD={user.password}
   .venv/bin/sluice methods
-  .venv/bin/sluice submit compress_encrypt {user.home}/data --target {user.home}/sealed --key {site.key} --watch
+  .venv/bin/sluice submit compress_encrypt {user.home}/data {user.home}/sealed --key {site.key} --watch
   curl -su "$SLUICE_USER:$SLUICE_PASSWORD" $SLUICE_URL/api/v1/jobs
 
 python-irodsclient

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import json
+import uuid
 from pathlib import Path
+from threading import Thread
 
 import pytest
+import sqlalchemy
 from celery.contrib.testing.worker import start_worker
 from flask import Flask
 from flask.testing import FlaskClient
@@ -15,7 +18,7 @@ from api_shim.app import create_app
 from python_rules.jobs import record
 from tests.unit.shim.conftest import PASSWORDS, basic, login
 from workers import spool, tasks
-from workers.app import SluiceCelery
+from workers.app import SluiceCelery, make_app
 from workers.rows import ACCEPTED, PROGRESS, JobEnded
 from workers.settings import Settings
 
@@ -161,3 +164,24 @@ def test_the_record_of_an_owed_job_can_be_read_back(app: Flask, celery: SluiceCe
     )
 
     assert (body.id, body.request.compression) == (job["id"], "zstd")
+
+
+def test_a_threads_first_request_costs_no_more_than_its_next(settings: Settings) -> None:
+    """Celery makes a backend for each thread; none of them looks for the tables again, or opens a database."""
+    app = make_app(settings)
+    app.rows.accept(str(uuid.uuid4()), "alice#tempZone", "{}", "")
+    opened: list[object] = []
+
+    def count(*connection: object) -> None:
+        opened.append(connection)
+
+    sqlalchemy.event.listen(sqlalchemy.engine.Engine, "connect", count)
+    try:
+        for _ in range(4):
+            thread = Thread(target=app.rows.accept, args=(str(uuid.uuid4()), "alice#tempZone", "{}", ""))
+            thread.start()
+            thread.join()
+    finally:
+        sqlalchemy.event.remove(sqlalchemy.engine.Engine, "connect", count)
+
+    assert opened == []

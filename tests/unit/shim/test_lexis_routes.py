@@ -31,9 +31,12 @@ HPC = {"task_id": "1", "job_id": "2", "heappe_url": "https://heappe"}
 METADATA = {"metadata": {"title": "t"}}
 
 # method, path, the members that are required, where it is polled
-UNKNOWN: list[tuple[str, str, dict[str, Any], str]] = [
-    ("POST", "/staging/pid/assign", SOURCE, "/staging/pid"),
-    ("POST", "/compress/zip", {**SOURCE, "size": 100}, "/compress/zip"),
+UNKNOWN: list[tuple[str, str, dict[str, Any], str, str]] = [
+    ("POST", "/compress/zip", {**SOURCE, "size": 100}, "/compress/zip", "this zone does not offer zip"),
+    ("POST", "/cloud/add/10.0.0.1", {}, "/cloud/add", "this zone does not offer exports"),
+    ("POST", "/staging/cloud/add/10.0.0.1", {}, "/staging/cloud/add", "this zone does not offer exports"),
+    # There is no export that could be taken away: Yorc's plug-in counts this ending as done.
+    ("POST", "/cloud/remove/10.0.0.1", {}, "/cloud/remove", "IP not found"),
 ]
 # the same, and the request that reaches the zone
 HOME = "/tempZone/it4i/project/proj1"
@@ -75,9 +78,15 @@ JOBS: list[tuple[str, str, dict[str, Any], str, dict[str, Any]]] = [
         {"operation": "duplicate", "source": f"{HOME}/abc", "target": f"{HOME}/<uuid>"},
     ),
 ]
-SUBMITS = [*UNKNOWN, *(row[:4] for row in JOBS)]
+SUBMITS = [*(row[:4] for row in UNKNOWN), *(row[:4] for row in JOBS)]
 # method, path, the members that are required: LEXIS answers at once
+DATASET = {"internalID": "a", "access": "project", "project": "p"}
 AT_ONCE: list[tuple[str, str, dict[str, Any]]] = [
+    ("POST", "/staging/pid/assign", SOURCE),
+    ("POST", "/dataset", {"push_method": "empty", "access": "project", "project": "p"}),
+    ("DELETE", "/dataset", DATASET),
+    ("POST", "/dataset/listing", DATASET),
+    ("POST", "/transfer/download", {"zone": "tempZone", "access": "project", "project": "p", "dataset_id": "a"}),
     ("POST", "/staging/replication/status", TARGET),
     ("POST", "/staging/data/flags", TARGET),
     ("POST", "/staging/data/size", TARGET),
@@ -87,13 +96,8 @@ AT_ONCE: list[tuple[str, str, dict[str, Any]]] = [
 ]
 # LEXIS answers at once, and this zone never does it
 NEVER = [
-    ("POST", "/staging/download", SOURCE),
     ("POST", "/ssh/sshfsexport", {"host": "h", "pubkey": "k", "path": "p"}),
     ("DELETE", "/ssh/sshfsexport", {"user": "u", "path": "p"}),
-    ("POST", "/cloud/add/10.0.0.1", None),
-    ("GET", "/cloud/add/10.0.0.1", None),
-    ("POST", "/cloud/remove/10.0.0.1", None),
-    ("GET", "/cloud/remove/10.0.0.1", None),
 ]
 POLLS = [
     "/encryption/encrypt",
@@ -105,6 +109,9 @@ POLLS = [
     "/staging/data/size",
     "/staging/duplicate",
     "/compress/zip",
+    "/cloud/add",
+    "/cloud/remove",
+    "/staging/cloud/add",
 ]
 
 
@@ -112,7 +119,7 @@ POLLS = [
 def app(content: dict[str, Any]) -> Flask:
     """The shim, with two LEXIS systems in the zone."""
     systems = {"it4i": "/tempZone/it4i", "lrz": "/tempZone/lrz"}
-    settings = settings_module.from_json({**content, "lexis": {"systems": systems}})
+    settings = settings_module.from_json({**content, "lexis": {"systems": systems, "hpc": "hpc"}})
     return create_app(settings, make_app(settings), login)
 
 
@@ -159,9 +166,9 @@ def test_where_a_duplicate_goes(client: FlaskClient, app: Flask, more: dict[str,
 
 
 @pytest.mark.parametrize("prefix", PREFIXES)
-@pytest.mark.parametrize(("method", "path", "body", "polled"), UNKNOWN)
+@pytest.mark.parametrize(("method", "path", "body", "polled", "why"), UNKNOWN)
 def test_what_the_zone_cannot_do_fails_when_it_is_polled(
-    client: FlaskClient, prefix: str, method: str, path: str, body: dict[str, Any], polled: str
+    client: FlaskClient, prefix: str, method: str, path: str, body: dict[str, Any], polled: str, why: str
 ) -> None:
     """201 as with LEXIS; then the text that orchestrators take for a failure, with the reason."""
     submitted = client.open(portal(prefix, path), method=method, json=body, headers=basic("alice"))
@@ -169,7 +176,7 @@ def test_what_the_zone_cannot_do_fails_when_it_is_polled(
     assert submitted.status_code == 201, submitted.data
     answer = client.get(f"{portal(prefix, polled)}/{submitted.get_json()['request_id']}", headers=basic("alice"))
     assert answer.status_code == 200
-    assert answer.get_json()["status"].startswith(FAILED + "this zone does not offer")
+    assert answer.get_json()["status"].startswith(FAILED + why)
 
 
 @pytest.mark.parametrize(("method", "path", "body", "polled"), SUBMITS)
@@ -208,6 +215,38 @@ def test_what_lexis_answers_at_once_is_refused_in_its_form(
     assert "does not offer" in answer.get_json()["errorString"]
 
 
+@pytest.mark.parametrize(
+    "body",
+    [
+        pytest.param({**IN, "job_id": 0, "task_id": 0}, id="numbers that are 0"),
+        pytest.param({**SOURCE, **TARGET, **FLAGS, "metadata": {}}, id="empty metadata"),
+        pytest.param({**SOURCE, **FLAGS, "target_system": "nfs", "target_path": "a"}, id="to a cloud: no metadata"),
+        pytest.param({**TARGET, **FLAGS, **METADATA, "source_system": "nfs", "source_path": "a"}, id="from a cloud"),
+    ],
+)
+def test_what_yorcs_plugin_sends_is_taken(client: FlaskClient, body: dict[str, Any]) -> None:
+    """Members are asked for as LEXIS asks: that they are there, and HEAppE's only of an HPC system."""
+    answer = client.post("/staging/stage", json=body, headers=basic("alice"))
+
+    assert answer.status_code == 201, answer.data
+
+
+@pytest.mark.parametrize(
+    ("metadata", "told"),
+    [
+        ({"title": 1}, "Metadata title is not a string"),
+        ({"creator": "me"}, "Metadata creator is not an array"),
+        ({"AlternateIdentifier": [["doi"]]}, "Metadata AlternateIdentifier should be an array of pairs of strings"),
+    ],
+)
+def test_metadata_are_checked_as_lexis_does(client: FlaskClient, metadata: dict[str, Any], told: str) -> None:
+    """Texts are texts and lists are lists; 400 says which is not."""
+    body = {**SOURCE, **TARGET, **FLAGS, "metadata": metadata}
+    answer = client.post("/staging/stage", json=body, headers=basic("alice"))
+
+    assert (answer.status_code, answer.get_json()) == (400, {"status": "400", "errorString": f"metadata: {told}"})
+
+
 @pytest.mark.parametrize("word", ["YES", "true", "", None, True])
 @pytest.mark.parametrize("name", ["encryption", "compression"])
 def test_flags_are_yes_or_no(client: FlaskClient, name: str, word: object) -> None:
@@ -238,11 +277,12 @@ def test_an_unknown_id_is_still_in_the_queue(client: FlaskClient, prefix: str, p
 
 def test_the_request_of_another_is_still_in_the_queue(client: FlaskClient) -> None:
     """Bob learns nothing about alice's request, not even that it failed."""
-    made = client.post("/staging/pid/assign", json=SOURCE, headers=basic("alice")).get_json()["request_id"]
+    body = {**SOURCE, "size": 1}
+    made = client.post("/compress/zip", json=body, headers=basic("alice")).get_json()["request_id"]
 
     # The zone of these tests is away: a request of one's own is known without it.
-    own = client.get(f"/staging/pid/{made}", headers=basic("alice")).get_json()
-    other = client.get(f"/staging/pid/{made}", headers=basic("bob"))
+    own = client.get(f"/compress/zip/{made}", headers=basic("alice")).get_json()
+    other = client.get(f"/compress/zip/{made}", headers=basic("bob"))
 
     assert own["status"].startswith(FAILED)
     assert (other.status_code, other.get_json()) in [(200, {"status": PENDING}), (503, other.get_json())]
