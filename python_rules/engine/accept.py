@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import time
 import uuid
 from dataclasses import replace
@@ -19,6 +20,7 @@ from python_rules.jobs.errors import PASSING, JobError, RequestError
 from python_rules.jobs.model import JobRequest
 from python_rules.jobs.record import Body
 
+_GATHERING_SECONDS = 120.0  # after that whoever gathers is taken for dead
 _WRITING_SECONDS = 15.0  # after that whoever claimed the record's making is taken for dead
 # The namespace of ids made from idempotency keys: same user and key, same job.
 _IDS = uuid.UUID("6f0b7a0e-6c58-4d0c-9b0f-3c1f5b1c9a51")
@@ -110,8 +112,21 @@ def may_use_key(
 def gather(config: Config, service: iRODSSession, collection_id: str, user: str) -> dict[str, Any]:
     """Make one job of what ``user`` put into a policy's collection; ``job`` is None if there is nothing to be made.
 
-    ``again``: after how many seconds there is more to look at, None for never.
+    ``again``: after how many seconds there is more to look at, None for never. Two that gather the same would each
+    find the other's marks, and make two jobs of them: only one does, the other looks again.
     """
+    book = Ledger(service, config.ledger)
+    whose = hashlib.sha256(user.encode()).hexdigest()[:16]
+    claim = book.hold(f"gather.{collection_id}.{whose}", _GATHERING_SECONDS)
+    if not claim:
+        return {"job": None, "again": 1.0}
+    try:
+        return _gathered(config, service, collection_id, user)
+    finally:
+        book.release(claim)
+
+
+def _gathered(config: Config, service: iRODSSession, collection_id: str, user: str) -> dict[str, Any]:
     with sessions.as_user(config, user) as user_session:
         found = drain.arrived(config, user_session, drain.policies(service), collection_id, user)
     answer = submit(config, service, found.request.as_json(), user, "hook") if found.request else {"job": None}

@@ -219,6 +219,24 @@ class Ledger:
         found = self._session.query(Collection.name).filter(Like(Collection.name, f"{prefix}{job_id}%"))
         return [row[Collection.name][len(prefix) :] for row in found]
 
+    def hold(self, name: str, seconds: float) -> str:
+        """Claim a name for a while; the claim to be released, '' while somebody else has held it for less than that.
+
+        Whoever is killed leaves a claim behind, so there are numbers: an old one frees the next.
+        """
+        prefix = f"{self.collection}/claims/{name}."
+        wanted = self._session.query(Collection.name, Collection.create_time)
+        found = wanted.filter(Like(Collection.name, f"{prefix}%"))
+        held = {int(row[Collection.name][len(prefix) :]): row[Collection.create_time] for row in found}
+        if any(abs(time.time() - timegm(made.timetuple())) < seconds for made in held.values()):
+            return ""
+        claim = f"{name}.{max(held, default=0) + 1}"
+        if not self.claim(claim):
+            return ""
+        for number in held:
+            self.release(f"{name}.{number}")
+        return claim
+
     def release(self, name: str) -> None:
         """Remove a claim; that it is gone already is no error."""
         with contextlib.suppress(CollectionDoesNotExist, CAT_NO_ROWS_FOUND):

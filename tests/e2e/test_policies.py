@@ -17,7 +17,9 @@ from irods.meta import AVUOperation, iRODSMeta
 from irods.models import Collection
 from irods.session import iRODSSession
 
+from python_rules.engine import sessions
 from python_rules.engine.keys import Keyring, grants
+from python_rules.engine.ledger import Ledger
 from tests.e2e.jobs import Bench, bench
 from tests.stack import rulecall
 from tests.stack.site import EmbeddedSite
@@ -304,6 +306,21 @@ def test_what_a_policy_asks_for_in_vain_is_a_job_that_failed(zone: Bench) -> Non
     zone.ask("sluice_retry", job["id"])
     zone.until_names(place, ["in", "in.tink"])
     assert len(jobs_of(zone, place)) == 1
+
+
+def test_only_one_gathers_at_a_time(zone: Bench) -> None:
+    """Two rules that look at the same marks would make two jobs of them; one that was killed is not waited for."""
+    if not isinstance(zone.site, EmbeddedSite):
+        pytest.skip("works as the service account")
+    with sessions.as_service(zone.site.settings) as service:
+        book = Ledger(service, zone.site.settings.ledger)
+        first = book.hold("gather.1", 60.0)
+        assert (first, book.hold("gather.1", 60.0)) == ("gather.1.1", "")
+        assert book.hold("gather.1", 0.0) == "gather.1.2"
+        assert book.claims_of("gather.1") == ["gather.1.2"]
+        book.release("gather.1.2")
+        assert book.hold("gather.1", 60.0) == first
+        book.release(first)
 
 
 def test_rule_files_for_policies(zone: Bench) -> None:
