@@ -58,6 +58,9 @@ class Canary:
         Path(self.site.settings["keys.keyring"]).unlink()
         self.alice = self.site.make_user("alice", SECRETS["a user's password"].decode())
         Keyring.of(self.site.settings).add(KEY, Secret(SECRETS["the key"]), self.alice.qualified)
+        # made before anybody watches: SoftHSM's own tool takes the PIN on its command line
+        pin = SECRETS["the token's PIN"].decode()
+        self.on_token = softhsm.made(home / "softhsm", "canary", pin, self.softhsm_conf)
         self.services = Debugging(self.site, home / "services", **more)
         opened.callback(self.services.close)
 
@@ -174,10 +177,9 @@ def by_every_provider(zone: Canary, place: str) -> dict[str, list[str]]:
     told = {}
     zone.sluice_keys("rotate", KEY)
     pin, token = _private(zone.home / "pin", "the token's PIN"), _private(zone.home / "token", "the service's token")
-    on_token = softhsm.made(zone.home / "softhsm", "canary", SECRETS["the token's PIN"].decode(), zone.softhsm_conf)
     with transit.served(SECRETS["the service's token"].decode()) as (url, _):
         for provider, private, keys in (
-            ("pkcs11", pin, {**on_token, "pin_file": str(pin)}),
+            ("pkcs11", pin, {**zone.on_token, "pin_file": str(pin)}),
             ("transit", token, {"transit_url": url, "token_file": str(token)}),
         ):
             zone.move_to(provider, **keys)
