@@ -18,6 +18,7 @@ from python_rules.engine.parallel import Workers
 from python_rules.engine.pipeline import Passed
 from python_rules.engine.seal.table import ENCRYPTIONS
 from python_rules.engine.transfer.zone import Existing, Listing, SourceObject, Zone
+from python_rules.engine.undoing import undone_by
 from python_rules.engine.watch import UNWATCHED, Watch
 from python_rules.jobs.errors import JobError
 from python_rules.jobs.model import JobRequest
@@ -84,13 +85,17 @@ def convert_object(
     source: SourceObject,
     tools: Tools,
     watch: Watch = UNWATCHED,
+    kind: type[Conversion] | None = None,
 ) -> Converted:
-    """Do the job's operation on one object; see the package's docstring. Raises JobError with ``object_path``."""
+    """Do the job's operation on one object; see the package's docstring. Raises JobError with ``object_path``.
+
+    ``kind`` is the conversion, if it is not of one object into one.
+    """
     try:
         watch.check()
         if source.trouble:
             raise source.trouble
-        return Conversion(zone, request, listing, source, tools, watch).run()
+        return (kind or Conversion)(zone, request, listing, source, tools, watch).run()
     except JobError as error:
         error.object_path = error.object_path or source.path
         raise
@@ -236,26 +241,20 @@ class Conversion:
     def _written(self, target: str, change: Change, codec: Codec, key: str, avus: list[Avu]) -> Made:
         """The one pass, and all that belongs to the result but its name."""
         hidden = self._zone.hidden(target, self._source)
-        try:
+        with undone_by(lambda: self._zone.discard(hidden)):
             passed = self._passed(hidden, change, codec)
             after = measured(change, passed, key)
             self._zone.dress(hidden, [*_kept(avus), *after.avus(), *self._origin(target)], self._source)
-        except BaseException:
-            self._zone.discard(hidden)
-            raise
         return Made(hidden, target, self._source, change, after, passed)
 
     def _finished(self, made: Made) -> Converted:
         """Verify what was written, and give it its name."""
-        try:
+        with undone_by(lambda: self._zone.discard(made.hidden)):
             self._zone.verify(made.hidden, made.passed)
             self._zone.check_unchanged(self._source)
             self._watch.check()
             self._watch.publishing()
             return self.publish(made)
-        except BaseException:
-            self._zone.discard(made.hidden)
-            raise
 
     def publish(self, made: Made) -> Converted:
         """Give a verified result its name; whoever calls removes it if that fails."""
@@ -298,12 +297,13 @@ class Conversion:
 @contextmanager
 def closing(close: Callable[[], None], abandon: Callable[[], None] | None = None) -> Iterator[None]:
     """Close a stream after the block, or ``abandon`` it if the block fails; then that is the error to tell."""
-    try:
-        yield
-    except BaseException:
+
+    def give_up() -> None:
         with suppress(JobError):
             (abandon or close)()
-        raise
+
+    with undone_by(give_up):
+        yield
     close()
 
 

@@ -31,6 +31,7 @@ from python_rules.engine.pipeline import Passed
 from python_rules.engine.ranges import open_sealed
 from python_rules.engine.seal import openssl
 from python_rules.engine.seal.table import ENCRYPTIONS
+from python_rules.engine.undoing import undone_by
 from python_rules.jobs import methods
 from python_rules.jobs.errors import JobError
 
@@ -98,15 +99,12 @@ def _info(options: Options) -> None:
 
 def _unpack(options: Options, source: FileSource, codec: Codec, target: str) -> None:
     folder = local.Folder(options.out or target)
-    try:
+    with undone_by(folder.discard):
         sink = Unpacking(folder)
         passed = _passed(source, codec, sink, options, None, options.limit)
         sink.finish()
         _expect(options, passed)
         folder.publish()
-    except BaseException:
-        folder.discard()
-        raise
     _say(options, f"unpacked: {_numbers(passed)}")
 
 

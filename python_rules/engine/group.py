@@ -13,6 +13,7 @@ from python_rules.engine import rekey
 from python_rules.engine.blocks import MIB
 from python_rules.engine.convert import Conversion, Converted, Made, Tools
 from python_rules.engine.transfer.zone import Listing, SourceObject, Zone
+from python_rules.engine.undoing import undone_by
 from python_rules.engine.watch import UNWATCHED, Watch
 from python_rules.jobs.errors import JobError
 from python_rules.jobs.model import JobRequest
@@ -65,20 +66,17 @@ class _Group:
         self._ended = [(source, source.trouble) for source in sources if source.trouble]
         written: list[tuple[Conversion, Made]] = []
         try:
-            if usable:
-                self._zone.learn(usable)
-            for source in usable:
-                written += self._begun(source)
-            self._publish(written)
+            with undone_by(lambda: self._discard(written)):
+                if usable:
+                    self._zone.learn(usable)
+                for source in usable:
+                    written += self._begun(source)
+                self._publish(written)
         except JobError as error:  # it is about all of them
-            self._discard(written)
             told = {source.path for source, _ in self._ended}
             self._ended += [
                 (source, JobError.from_public(error.public())) for source in usable if source.path not in told
             ]
-        except BaseException:
-            self._discard(written)
-            raise
         for source, outcome in self._ended:
             if isinstance(outcome, JobError):
                 outcome.object_path = outcome.object_path or source.path

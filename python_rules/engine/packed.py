@@ -8,13 +8,25 @@ from typing import Any
 from python_rules.engine import encoding, pipeline, rekey
 from python_rules.engine.codec import Codec
 from python_rules.engine.codec.table import shrinkage
-from python_rules.engine.convert import SAMPLE, Conversion, Converted, Look, Tools, Watch, closing, compare, converted
+from python_rules.engine.convert import (
+    SAMPLE,
+    Conversion,
+    Converted,
+    Look,
+    Tools,
+    Watch,
+    closing,
+    compare,
+    convert_object,
+    converted,
+)
 from python_rules.engine.encoding import TAR, Change, Encoding
 from python_rules.engine.pack.packing import Packing
 from python_rules.engine.pack.unpacking import Unpacking
 from python_rules.engine.pipeline import Passed
 from python_rules.engine.transfer.trees import Contents, HiddenTree, SourceCollection, TreeZone
 from python_rules.engine.transfer.zone import Existing, Listing, SourceObject, Zone
+from python_rules.engine.undoing import undone_by
 from python_rules.engine.watch import UNWATCHED
 from python_rules.jobs import methods
 from python_rules.jobs.errors import JobError
@@ -46,14 +58,7 @@ def work_on(
     kind: type[Conversion] = rekey.kind_of(request)
     if request.pack:
         kind, zone = _Packing if isinstance(source, SourceCollection) else _Unpacking, TreeZone.of(zone)
-    try:
-        watch.check()
-        if source.trouble:
-            raise source.trouble
-        return kind(zone, request, listing, source, tools, watch).run()
-    except JobError as error:
-        error.object_path = error.object_path or source.path
-        raise
+    return convert_object(zone, request, listing, source, tools, watch, kind)
 
 
 class _Packing(Conversion):
@@ -128,7 +133,7 @@ class _Unpacking(Conversion):
 
     def _unpacked(self, target: str, change: Change, codec: Codec) -> Converted:
         tree = HiddenTree(self._zone, self._zone.hidden(target, self._source))
-        try:
+        with undone_by(tree.discard):
             passed = self._taken_apart(tree, change, codec)
             tree.finish()
             self._zone.check_unchanged(self._source)
@@ -136,9 +141,6 @@ class _Unpacking(Conversion):
             self._watch.check()
             self._watch.publishing()
             self._zone.publish_collection(tree.path, target)
-        except BaseException:
-            tree.discard()
-            raise
         return converted(self._source.path, target, change, change.after, passed)
 
     def _taken_apart(self, tree: HiddenTree, change: Change, codec: Codec) -> Passed:

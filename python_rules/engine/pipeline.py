@@ -17,6 +17,7 @@ from typing import Protocol
 
 from python_rules.engine.blocks import TRANSFER, Block, Buffers
 from python_rules.engine.codec import Chain, Codec
+from python_rules.engine.undoing import undone_by
 from python_rules.engine.watch import UNWATCHED, Watch
 from python_rules.jobs.errors import JobError
 
@@ -188,12 +189,14 @@ def _staged(
         if interrupt:
             threads.append(Ahead(blocks, watch))
             blocks = threads[-1]
-    try:
-        yield blocks
-    except BaseException:
+
+    def stopped() -> None:
         if interrupt and threads[0].running:
             interrupt()
-        raise
+
+    try:
+        with undone_by(stopped):
+            yield blocks
     finally:
         for thread in threads:
             thread.abandon()

@@ -153,7 +153,8 @@ def everything(zone: Canary, place: str) -> list[str]:
         jobs.append(zone.ended(operation="rekey", source=f"{place}/a.c4gh"))
         reader = base64.b64encode(os.urandom(32)).decode()
         with zone.rest() as client:
-            assert client.post("/api/v1/shares", json={"path": f"{place}/a.tink", "reader": reader}).status_code == 200
+            told = client.post("/api/v1/shares", json={"path": f"{place}/a.tink", "reader": reader})
+        assert told.status_code == 200, told.text
     return [job["state"] for job in jobs]
 
 
