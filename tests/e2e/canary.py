@@ -154,7 +154,7 @@ def everything(zone: Canary, place: str) -> list[str]:
         reader = base64.b64encode(os.urandom(32)).decode()
         with zone.rest() as client:
             told = client.post("/api/v1/shares", json={"path": f"{place}/a.tink", "reader": reader})
-        assert told.status_code == 200, told.text
+        assert told.status_code == 200, (told.text, jobs)
     return [job["state"] for job in jobs]
 
 
