@@ -117,7 +117,7 @@ def gather(config: Config, service: iRODSSession, collection_id: str, user: str)
     """
     book = Ledger(service, config.ledger)
     whose = hashlib.sha256(user.encode()).hexdigest()[:16]
-    claim = book.hold(f"gather.{collection_id}.{whose}", _GATHERING_SECONDS)
+    claim = book.hold(f"gather.{collection_id}.{whose}", lambda age: age < _GATHERING_SECONDS)
     if not claim:
         return {"job": None, "again": 1.0}
     try:

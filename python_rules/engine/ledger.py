@@ -6,7 +6,7 @@ import contextlib
 import json
 import time
 from calendar import timegm
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -219,16 +219,17 @@ class Ledger:
         found = self._session.query(Collection.name).filter(Like(Collection.name, f"{prefix}{job_id}%"))
         return [row[Collection.name][len(prefix) :] for row in found]
 
-    def hold(self, name: str, seconds: float) -> str:
-        """Claim a name for a while; the claim to be released, '' while somebody else has held it for less than that.
+    def hold(self, name: str, is_kept: Callable[[float], bool]) -> str:
+        """Claim a name for a while; the claim to be released, '' while somebody else holds it.
 
-        Whoever is killed leaves a claim behind, so there are numbers: an old one frees the next.
+        Whoever is killed leaves a claim behind, so there are numbers: once ``is_kept`` says of a claim's age in
+        seconds that nobody keeps it any more, the next is free.
         """
         prefix = f"{self.collection}/claims/{name}."
         wanted = self._session.query(Collection.name, Collection.create_time)
         found = wanted.filter(Like(Collection.name, f"{prefix}%"))
         held = {int(row[Collection.name][len(prefix) :]): row[Collection.create_time] for row in found}
-        if any(abs(time.time() - timegm(made.timetuple())) < seconds for made in held.values()):
+        if any(is_kept(abs(time.time() - timegm(made.timetuple()))) for made in held.values()):
             return ""
         claim = f"{name}.{max(held, default=0) + 1}"
         if not self.claim(claim):

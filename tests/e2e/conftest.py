@@ -13,9 +13,11 @@ import pytest
 from irods.session import iRODSSession
 
 from python_rules.jobs import states
+from tests.e2e.faults import Faults
+from tests.e2e.jobs import Bench
 from tests.stack import rulecall, site
 from tests.stack.services import Services
-from tests.stack.site import Account, Site
+from tests.stack.site import Account, EmbeddedSite, Site
 from tests.stack.waiting import until
 
 
@@ -126,3 +128,16 @@ def done_by_rule(
 
 
 SOURCES = Path(httpx.__file__).parent
+
+
+@pytest.fixture(scope="module")
+def server(zone: Bench) -> EmbeddedSite:
+    """The embedded server of a module that has one of its own, to be killed and made to fail."""
+    assert isinstance(zone.site, EmbeddedSite)
+    return zone.site
+
+
+@pytest.fixture(scope="module")
+def faults(server: EmbeddedSite, tmp_path_factory: pytest.TempPathFactory) -> Faults:
+    """What makes that server fail."""
+    return Faults(server, tmp_path_factory.mktemp("faults"))

@@ -37,17 +37,6 @@ def zone(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bench]:
     bury(home)
 
 
-@pytest.fixture(scope="module")
-def server(zone: Bench) -> EmbeddedSite:
-    assert isinstance(zone.site, EmbeddedSite)
-    return zone.site
-
-
-@pytest.fixture(scope="module")
-def faults(server: EmbeddedSite, tmp_path_factory: pytest.TempPathFactory) -> Faults:
-    return Faults(server, tmp_path_factory.mktemp("faults"))
-
-
 # Each begins with 'in' (and perhaps 'out'), and must end with 'out' that decodes to DATA.
 OPERATIONS: dict[str, dict[str, Any]] = {
     "compress": {"operation": "compress"},

@@ -54,17 +54,6 @@ def zone(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bench]:
     bury(home)
 
 
-@pytest.fixture(scope="module")
-def server(zone: Bench) -> EmbeddedSite:
-    assert isinstance(zone.site, EmbeddedSite)
-    return zone.site
-
-
-@pytest.fixture(scope="module")
-def faults(server: EmbeddedSite, tmp_path_factory: pytest.TempPathFactory) -> Faults:
-    return Faults(server, tmp_path_factory.mktemp("faults"))
-
-
 def filled(zone: Bench, place: str) -> None:
     """An object with metadata, one that is in its way, and a collection with metadata."""
     zone.write(f"{place}/one/in", DATA)

@@ -38,17 +38,6 @@ def zone(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bench]:
         yield made
 
 
-@pytest.fixture(scope="module")
-def server(zone: Bench) -> EmbeddedSite:
-    assert isinstance(zone.site, EmbeddedSite)
-    return zone.site
-
-
-@pytest.fixture(scope="module")
-def faults(server: EmbeddedSite, tmp_path_factory: pytest.TempPathFactory) -> Faults:
-    return Faults(server, tmp_path_factory.mktemp("faults"))
-
-
 @pytest.fixture
 def service(server: EmbeddedSite) -> Iterator[iRODSSession]:
     with sessions.as_service(server.settings) as session:

@@ -314,12 +314,12 @@ def test_only_one_gathers_at_a_time(zone: Bench) -> None:
         pytest.skip("works as the service account")
     with sessions.as_service(zone.site.settings) as service:
         book = Ledger(service, zone.site.settings.ledger)
-        first = book.hold("gather.1", 60.0)
-        assert (first, book.hold("gather.1", 60.0)) == ("gather.1.1", "")
-        assert book.hold("gather.1", 0.0) == "gather.1.2"
+        first = book.hold("gather.1", lambda age: age < 60)
+        assert (first, book.hold("gather.1", lambda age: age < 60)) == ("gather.1.1", "")
+        assert book.hold("gather.1", lambda age: False) == "gather.1.2"
         assert book.claims_of("gather.1") == ["gather.1.2"]
         book.release("gather.1.2")
-        assert book.hold("gather.1", 60.0) == first
+        assert book.hold("gather.1", lambda age: age < 60) == first
         book.release(first)
 
 

@@ -38,13 +38,12 @@ PARTS: dict[str, Part] = {
     "keys_destroyed": key_actions.destroy_due,
     "audit_anchored": anchoring.anchor,
 }
-_CLAIM = "patrol."
 
 
 def ensure(config: Config, service: iRODSSession, now: bool = False) -> bool:
     """See that the patrol lives, by its heartbeat (``now``: by the queue); whether it had to be started."""
     book = Ledger(service, config.ledger)
-    if not now and beat.is_alive(beat.read(book.told(beat.ATTRIBUTE)), time.time()):
+    if not now and _beats(book):
         return False
     book.make_root()
     started = _keep_one(config, service)
@@ -57,7 +56,7 @@ def go_round(config: Config, service: iRODSSession) -> dict[str, int]:
     """One round; nothing if another one is under way. What each part had to do."""
     book = Ledger(service, config.ledger)
     book.make_root()
-    claimed = _claimed(config, book)
+    claimed = book.hold("patrol", lambda age: _beats(book))
     if not claimed:
         return {}
     try:
@@ -83,6 +82,10 @@ def _round(config: Config, service: iRODSSession, book: Ledger) -> dict[str, int
     return done
 
 
+def _beats(book: Ledger) -> bool:
+    return beat.is_alive(beat.read(book.told(beat.ATTRIBUTE)), time.time())
+
+
 def _tell(config: Config, book: Ledger, done: dict[str, int]) -> None:
     book.tell(beat.ATTRIBUTE, Beat(time.time(), config["patrol.seconds"], done).value())
 
@@ -102,20 +105,3 @@ def _keep_one(config: Config, service: iRODSSession) -> bool:
 def _is_stuck(row: Row, beat_at: float, patience: float) -> bool:
     """A locked row runs its round now, or its agent or delay server was killed: then it would stay so for ever."""
     return row.is_locked and abs(time.time() - max(beat_at, float(row.lock_time or 0))) > patience
-
-
-def _claimed(config: Config, book: Ledger) -> str:
-    """The name of this round's claim; '' if another round is under way.
-
-    A round that was killed leaves its claim; once its heartbeat is old the next number is free to be claimed.
-    """
-    held = sorted(int(name[len(_CLAIM) :]) for name in book.claims_of(_CLAIM))
-    last = beat.read(book.told(beat.ATTRIBUTE))
-    if held and beat.is_alive(last, time.time()):
-        return ""
-    name = f"{_CLAIM}{(held or [0])[-1] + 1}"
-    if not book.claim(name):
-        return ""
-    for number in held:
-        book.release(f"{_CLAIM}{number}")
-    return name

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -25,7 +26,7 @@ class Listed(NamedTuple):
     checksum: str
 
 
-class Keyed:
+class Keyed(ABC):
     """What a store says of the keys below its base: the half of a Place that S3 and Swift share."""
 
     _system: System
@@ -45,13 +46,13 @@ class Keyed:
         listed = self._listed(f"{checked_path(self._system, path)}/" if path else "")
         return described(tree(listed, path), self._file, self._threads)
 
+    @abstractmethod
     def _file(self, path: str) -> Item | None:
         """The object of a path, if there is one."""
-        raise NotImplementedError
 
+    @abstractmethod
     def _listed(self, prefix: str, page: int = 1000) -> Iterator[Listed]:
         """The keys that begin so, in their order; ``page`` in one answer."""
-        raise NotImplementedError
 
 
 def tree(listed: Iterable[Listed], path: str) -> Iterator[Item]:

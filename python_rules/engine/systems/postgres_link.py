@@ -6,6 +6,7 @@ import os
 import socket
 import threading
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -165,7 +166,7 @@ class Watched:
                 return
 
 
-class Result:
+class Result(ABC):
     """A query's result, in the form that ``_read`` gives it; place.Incoming."""
 
     def __init__(self, link: Link, path: str, query: sql.Composable) -> None:
@@ -200,6 +201,6 @@ class Result:
         self._watched.close()
         self._connection.close()
 
+    @abstractmethod
     def _read(self, query: sql.Composable) -> Iterator[bytes]:
         """The file, in blocks of any size but none."""
-        raise NotImplementedError
