@@ -41,6 +41,7 @@ def ask(action: str, seconds: float = LONGEST_ANSWER_SECONDS, **values: Any) -> 
             env=_environment(),
             timeout=seconds,
             check=False,
+            start_new_session=True,  # Linux shares the cores out by sessions: not with the agents of busy jobs
         )
     except OSError as error:
         raise _not_started(error) from None

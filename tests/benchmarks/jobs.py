@@ -90,7 +90,7 @@ def _objects(calls: dict[str, float], sites: dict[str, Site]) -> None:
         place = filled(zone, OBJECTS)
         for operation in OPERATIONS:
             rates[operation].append(OBJECTS / _done(zone, place, operation))
-    print(TABLE.format(columns=" | ".join(f"objects/s, {name}" for name in sites), rules="--:|" * len(sites)))
+    print(TABLE.format(columns=" | ".join(f"objects/s, {name}" for name in sites), rules="|".join("--:" for _ in sites)))
     for operation, told in rates.items():
         print(f"| `{operation}` | {calls[operation]:.1f} | " + " | ".join(f"{rate:.0f}" for rate in told) + " |")
 

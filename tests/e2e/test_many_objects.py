@@ -255,7 +255,7 @@ def test_ten_thousand_objects_are_one_job(tmp_path: Path) -> None:
         zone.ask("sluice_cancel", cancelled)
         assert state_of(zone, cancelled, 60) == "cancelled"
         print(f"cancelled after {time.monotonic() - begun:.1f} s")
-        assert time.monotonic() - begun < 4  # two seconds on a machine that does nothing else
+        assert time.monotonic() - begun < 3  # two seconds on a machine that does nothing else
 
         begun = time.monotonic()
         job_id = zone.submit(operation="compress", source=f"{place}/in", target=f"{place}/out")
