@@ -147,7 +147,8 @@ def _move(source: Place, target: Place, path: str, name: str, codec: Chain) -> N
 
 def _tree(source: Peer, target: Peer, path: str, name: str) -> None:
     """All files of a folder, over a few connections as a job has them."""
-    pairs = [(source.open(), target.open()) for _ in range(CONNECTIONS)]
+    with ThreadPoolExecutor(CONNECTIONS) as pool:
+        pairs = list(pool.map(lambda _: (source.open(), target.open()), range(CONNECTIONS)))
     pairs[0][1].make_folder(name)
     items = list(pairs[0][0].walk(path))
     for item in items:

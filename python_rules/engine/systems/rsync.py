@@ -9,9 +9,6 @@ from __future__ import annotations
 
 import os
 import re
-import shutil
-import tempfile
-import weakref
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
@@ -24,6 +21,7 @@ from python_rules.engine.systems.sftp import Sftp
 from python_rules.engine.systems.sftp_wire import Attributes, Refused, number, string
 from python_rules.engine.systems.ssh_process import Lost
 from python_rules.engine.systems.system import System, earlier, hidden_name
+from python_rules.engine.undoing import undone_by
 from python_rules.jobs.errors import JobError
 
 _DELTA = ".delta"  # what the hidden folder's name ends with that rsync writes in
@@ -46,15 +44,9 @@ class Rsync(Sftp):
     def __init__(self, system: System) -> None:
         if not _PROGRAM.fullmatch(system.settings["program"]):
             raise system.configuration("program", "must be a path of letters, digits and _./+-")
-        room = tempfile.mkdtemp(prefix="sluice-ssh-")  # of the socket by which its connection is shared
-        self._clear = weakref.finalize(self, shutil.rmtree, room, ignore_errors=True)
         self.least = int(system.settings["delta_kib"]) << 10  # read back it would cost what the delta saves
         self._hidden: dict[str, str] = {}  # hidden folders of this place's writers, by path
-        try:
-            super().__init__(system, control=f"{room}/s")
-        except BaseException:
-            self._clear()
-            raise
+        super().__init__(system)
 
     @property
     def trusts_times(self) -> bool:
@@ -75,14 +67,10 @@ class Rsync(Sftp):
         """As Comparing.read_against."""
         where = self.where_file(path)
         session = self._begun(rsync.SENDER)
-        try:
-            with self.said(path, session):
-                session.greet(os.fsencode(where))
-                session.send(bytes(4))  # no filters
-            return rsync_files.Reading(self, path, session, old)
-        except BaseException:
-            session.close()
-            raise
+        with undone_by(session.close), self.said(path, session):
+            session.greet(os.fsencode(where))
+            session.send(bytes(4))  # no filters
+        return rsync_files.Reading(self, path, session, old)
 
     def write(self, path: str, size: int | None = None, resume: str = "") -> Outgoing:
         """As Place.write."""
@@ -93,26 +81,21 @@ class Rsync(Sftp):
             self.wire.call(wire.MKDIR, string(folder), Attributes(mode=0o700).packed())
         self._hidden[path] = folder
         session = self._begun(rsync.RECEIVER)
-        try:
-            with self.said(path, session):
-                built_on = f"--compare-dest={self._folder(path)}"  # absolute: newer versions refuse '..'
-                session.greet(os.fsencode(folder), os.fsencode(built_on))
-            return rsync_files.Writing(self, path, session, size)
-        except BaseException:
+
+        def undo() -> None:
             session.close()
             with suppress(JobError):
                 self.discard(path)
-            raise
+
+        with undone_by(undo), self.said(path, session):
+            built_on = f"--compare-dest={self._folder(path)}"  # absolute: newer versions refuse '..'
+            session.greet(os.fsencode(folder), os.fsencode(built_on))
+        return rsync_files.Writing(self, path, session, size)
 
     def sha256(self, item: Item) -> str:
         """As Comparing.sha256."""
         told = self.sha256_there(self.where_file(item.path), item.size) if self.pays(item.size) else ""
         return sftp_files.as_irods(told) if told else ""
-
-    def close(self) -> None:
-        """As Place.close."""
-        super().close()
-        self._clear()
 
     def pays(self, size: int | None) -> bool:
         """Whether a file of a size is large enough for a session of its own."""
@@ -128,11 +111,8 @@ class Rsync(Sftp):
             flags = number(wire.F_READ | wire.F_WRITE) + Attributes().packed()
             handle = self.wire.call(wire.OPEN, string(hidden), flags, gives=wire.HANDLE).body
         inner = sftp_files.Writing(self, path, where, hidden, handle, size)
-        try:
+        with undone_by(inner.abandon):
             yield inner
-        except BaseException:
-            inner.abandon()
-            raise
         self.discard(path)
 
     def discard(self, path: str) -> None:

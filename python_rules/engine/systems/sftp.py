@@ -7,7 +7,10 @@ or written there, and a link is never followed as the last name.
 from __future__ import annotations
 
 import re
+import shutil
 import stat
+import tempfile
+import weakref
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
@@ -20,11 +23,13 @@ from python_rules.engine.systems.sftp_files import Reading, Writing
 from python_rules.engine.systems.sftp_wire import Attributes, Fields, Refused, Wire, number, string
 from python_rules.engine.systems.ssh_process import Lost
 from python_rules.engine.systems.system import System, checked_path, earlier, hidden_name
+from python_rules.engine.undoing import undone_by
 from python_rules.jobs.errors import JobError
 from python_rules.jobs.paths import HIDDEN_PREFIX
 
 _LARGE = 8 << 20  # bytes; from here on a program run there is faster than reading back
-_HASH = "xargs -0 sha256sum --"  # a fixed text: the path goes to its standard input
+# A fixed text: the path goes to its standard input. Where there is an openssl it uses the processor's instructions.
+_HASH = """xargs -0 sh -c 'openssl dgst -sha256 -r "$0" 2>&- || sha256sum -- "$0"'"""
 _SHA256 = re.compile(r"\\?([0-9a-f]{64}) ")
 _HASH_RATE = 50 << 20  # bytes per second that even a slow host hashes
 
@@ -43,20 +48,18 @@ class Sftp:
 
     least = _LARGE
 
-    def __init__(self, system: System, control: str = "") -> None:
+    def __init__(self, system: System) -> None:
         self._system = system
-        self._control = control  # the socket by which others use this connection; '': nobody does
+        room = tempfile.mkdtemp(prefix="sluice-ssh-")
+        self._clear = weakref.finalize(self, shutil.rmtree, room, ignore_errors=True)
+        self._control = f"{room}/s"  # the socket by which programs there are run over this connection
         self._safe: set[str] = set()  # folders that were seen to lie below the base
         self._base = system.base
         self._runs_programs = system.settings["verify"] == "auto"
-        self.wire = Wire(ssh.command(system, "-s", "sftp", control=control, shares=bool(control)), system.timeout)
-        try:
-            with self._told(""):
-                self.wire.greet()
-                self._base = self._real(system.base or ".")
-        except BaseException:
-            self.wire.close()
-            raise
+        self.wire = Wire(ssh.command(system, "-s", "sftp", control=self._control, shares=True), system.timeout)
+        with undone_by(self.close), self._told(""):
+            self.wire.greet()
+            self._base = self._real(system.base or ".")
 
     def check(self) -> str:
         """As Place.check."""
@@ -181,6 +184,7 @@ class Sftp:
     def close(self) -> None:
         """As Place.close."""
         self.wire.close()
+        self._clear()
 
     def where(self, path: str) -> str:
         """The path as the server knows it, once the folder that it lies in was seen to be below the base."""
