@@ -23,6 +23,7 @@ from python_rules.engine.transfer.healing import STALE
 from python_rules.engine.transfer.streams import Reader, Writer
 from python_rules.engine.transfer.trees import TreeZone
 from python_rules.engine.transfer.zone import Zone
+from python_rules.engine.undoing import undone_by
 from python_rules.jobs import paths
 from python_rules.jobs.errors import JobError
 from python_rules.jobs.record import Avu
@@ -70,12 +71,9 @@ class ZonePlace:
         """As Place.read."""
         where = self._where(path)
         reader = Reader(self.zone.session, where)
-        try:
+        with undone_by(reader.close):
             if offset:
                 reader.seek(offset)
-        except BaseException:
-            reader.close()
-            raise
         return reader
 
     def write(self, path: str, size: int | None = None, resume: str = "") -> ZoneWriting:

@@ -20,6 +20,7 @@ from irods.session import iRODSSession
 
 from python_rules.engine.blocks import Block
 from python_rules.engine.transfer.errors import told
+from python_rules.engine.undoing import undone_by
 from python_rules.jobs.errors import JobError
 
 _UNKNOWN_SIZE = -1
@@ -33,12 +34,8 @@ class _Stream:
         self.path = path
         self._options = options
         self._connection: Connection = session.pool.get_connection()
-        try:
-            with told(path):
-                self._descriptor = self._opened(flags)
-        except BaseException:
-            self._connection.release()
-            raise
+        with undone_by(self._connection.release), told(path):
+            self._descriptor = self._opened(flags)
 
     def close(self) -> None:
         """Close it; for a writer the server then computes the checksum. Raises JobError."""

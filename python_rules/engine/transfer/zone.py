@@ -30,6 +30,7 @@ from python_rules.engine.transfer.errors import told
 from python_rules.engine.transfer.listing import Listing, SourceObject, list_source
 from python_rules.engine.transfer.queries import GOOD, Replica
 from python_rules.engine.transfer.streams import Reader, Writer, write_over
+from python_rules.engine.undoing import undone_by
 from python_rules.engine.watch import UNWATCHED
 from python_rules.jobs.errors import JobError
 from python_rules.jobs.paths import HIDDEN_PREFIX, split, zone_of
@@ -225,12 +226,13 @@ class Zone:
             old, note = aside or hidden + OLD, iRODSMeta(REPLACED_ATTRIBUTE, split(target)[1])
             self._session.metadata.set(DataObject, target, note)
             self._rename(target, old)
-            try:
-                self._rename(hidden, target)
-            except BaseException:
+
+            def put_back() -> None:
                 self._rename(old, target)
                 self._session.metadata.remove(DataObject, target, note)
-                raise
+
+            with undone_by(put_back):
+                self._rename(hidden, target)
             return self._session.data_objects.unlink(old, force=True)
 
     def write_start(self, path: str, start: bytes) -> None:
