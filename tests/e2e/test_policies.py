@@ -265,14 +265,16 @@ def test_what_came_while_hooks_were_off_is_found(zone: Bench, landing: str) -> N
         number = str(session.collections.get(landing).id)
         ledger = f"/{zone.site.zone}/sluice"
 
-        def scanned() -> bool | None:
+        def is_scanned() -> bool:
             told = session.collections.get(ledger).metadata.get_all("sluice::scanned")
-            return True if number in {item.value for item in told} else None
+            return number in {item.value for item in told}
 
-        until(scanned, "the first scan of the collection", 30)
-    _hidden_write(zone, f"{landing}/unseen")
+        until(lambda: is_scanned() or None, "the first scan of the collection", 30)
+        _hidden_write(zone, f"{landing}/unseen")
+        zone.until_names(landing, ["seen", "seen.zst", "unseen", "unseen.zst"], 90)
 
-    zone.until_names(landing, ["seen", "seen.zst", "unseen", "unseen.zst"], 90)
+        zone.ask("sluice_policy_set", landing, "")
+        until(lambda: not is_scanned() or None, "that the scan is forgotten with its policy", 30)
 
 
 def _hidden_write(zone: Bench, path: str) -> None:

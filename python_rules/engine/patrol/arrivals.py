@@ -81,6 +81,8 @@ def find_unseen(config: Config, service: iRODSSession, book: Ledger) -> int:
         if last is not None:
             done += _mark(config, service, _unseen(service, every, policy, last - _OVERLAP))
         _note(service, book, policy.collection_id, last, now)
+    for gone in scanned.keys() - {policy.collection_id for policy in every}:
+        _forget(service, book, gone, scanned[gone])  # a policy set there anew begins anew
     return done
 
 
@@ -144,5 +146,9 @@ def _scanned(service: iRODSSession, book: Ledger) -> dict[str, float]:
 
 def _note(service: iRODSSession, book: Ledger, collection_id: str, last: float | None, now: float) -> None:
     if last is not None:
-        service.metadata.remove(Collection, book.collection, iRODSMeta(_SCANNED, collection_id, f"{last:.0f}"))
+        _forget(service, book, collection_id, last)
     service.metadata.add(Collection, book.collection, iRODSMeta(_SCANNED, collection_id, f"{now:.0f}"))
+
+
+def _forget(service: iRODSSession, book: Ledger, collection_id: str, last: float) -> None:
+    service.metadata.remove(Collection, book.collection, iRODSMeta(_SCANNED, collection_id, f"{last:.0f}"))
