@@ -60,8 +60,11 @@ def request_of(text: bytes, idempotency_key: str | None) -> model.JobRequest:
 
 
 def submit(service: Service, user: str, request: model.JobRequest, seconds: float) -> Forwarded:
-    """Owe and queue a request, then wait so long; raises JobError with what the zone said."""
-    request = replace(request, id=_job_id(user, request.idempotency_key))
+    """Owe and queue a request, then wait so long; raises JobError with what the zone said.
+
+    An id that it has already was made by the shim: nobody else may choose one.
+    """
+    request = replace(request, id=request.id or _job_id(user, request.idempotency_key))
     asked = request.as_json()
     text = json.dumps(asked)
     row = service.celery.rows.find(request.id) if request.idempotency_key else None

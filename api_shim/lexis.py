@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import uuid
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 from apiflask import APIBlueprint
@@ -36,11 +37,13 @@ from api_shim.service import caller, service, view_of_request
 from python_rules.jobs import methods, model, states
 from python_rules.jobs.errors import CODES, JobError
 from python_rules.jobs.paths import address, checked, split
+from workers import describing
 from workers.rows import REFUSED
 
 _TEXTS = {states.QUEUED: PENDING, states.RUNNING: RUNNING, states.RETRYING: RUNNING}
 # How our fields are called by LEXIS.
 _FIELDS = {"source": "source_path", "target": "target_path", "key": "project"}
+_DUPLICATE = "Duplicate of "  # before its title, where no other is given
 _ALL = ("GET", "POST", "PUT", "PATCH", "DELETE")
 
 
@@ -79,8 +82,25 @@ def _submit_job(route: Route) -> Response:
     """201 with the request's id once it is owed to the zone; 400 names the field that is wrong."""
     given = _checked(route)
     asked = model.from_json(_REQUESTS.get(route.operation, _conversion)(route.operation, given))
+    asked = _with_metadata(asked, given)
     done = forwarding.submit(service(), caller(), asked, 0)
     return _submitted(done.job_id, {"links": {"job": _link(done.job_id)}})
+
+
+def _with_metadata(asked: model.JobRequest, given: dict[str, Any]) -> model.JobRequest:
+    """A request that makes a dataset, with the id under which the dataset's metadata are kept, if there are any."""
+    told, taken_over = [], {}
+    if asked.operation == methods.STAGE and asked.target.startswith("/"):
+        told = lexis_metadata.avus(given.get("metadata") or {})
+    elif asked.operation == methods.DUPLICATE:
+        title = {"title": given.get("title")}
+        lexis_metadata.check(title)
+        told, taken_over = lexis_metadata.avus(title), {} if title["title"] else {"title": _DUPLICATE}
+    if not (told or taken_over):
+        return asked
+    asked = replace(asked, id=str(uuid.uuid4()))
+    describing.owe(service().celery.rows, caller(), asked, told, taken_over)
+    return asked
 
 
 def _submit_look(route: Route) -> Response:
@@ -117,7 +137,7 @@ def _poll(route: Route, request_id: str) -> Response:
             raise
         return _json({"status": PENDING if error.code == "job_not_found" else FAILED + error.text})
     shown = {name: job[name] for name in ("state", "waiting", "progress", "error")}
-    told = {"status": status_of(job), "target_path": _relative(job["target"] or job["replica"] or job["source"])}
+    told = {"status": _status(job), "target_path": _relative(job["target"] or job["replica"] or job["source"])}
     if job["operation"] == methods.REPLICATE:
         told["PID"] = ""  # this zone gives none; the member is LEXIS's
     return _json({**told, **shown, "links": {"job": _link(job["id"])}})
@@ -164,6 +184,16 @@ def status_of(job: dict[str, Any]) -> str:
     if job["state"] == states.SUCCEEDED:
         return DONE[job["operation"]]
     return FAILED + (job["error"]["text"] if job["error"] else job["state"])
+
+
+def _status(job: dict[str, Any]) -> str:
+    """LEXIS's text for a job whose target may have metadata to come: it is not done before they are there."""
+    is_new = job["state"] == states.SUCCEEDED and job["operation"] in (methods.STAGE, methods.DUPLICATE)
+    left = describing.owed(service().celery.rows, job["id"]) if is_new else None
+    if left is None:
+        return status_of(job)
+    error = left.content.get("error")
+    return f"{FAILED}the data are in place, but not their metadata: {error['text']}" if error else RUNNING
 
 
 def _checked(route: Route) -> dict[str, Any]:

@@ -22,7 +22,7 @@ from api_shim.lexis_transfer import Rule
 from api_shim.service import caller, service
 from python_rules.jobs import methods, model, paths
 from python_rules.jobs.errors import JobError
-from workers import uploads
+from workers import describing, uploads
 from workers.rows import UPLOADED, Row
 
 _PUSHES = ("empty", "directupload", "tus")
@@ -66,7 +66,7 @@ def _make() -> Response:
             raise _bad("internalID", f"Dataset ID: {known} does not exist in the DDI.")
         lexis_transfer.make(session, place)
         if not known or given.get("metadata"):
-            lexis_metadata.write(session, dataset, named)
+            describing.write(session, dataset, named)
 
     service().zone.work(caller(), prepare)
     more = _filled(given, place) if given["push_method"] != "empty" else {}

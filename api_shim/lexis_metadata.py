@@ -8,9 +8,6 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from irods.meta import AVUOperation, iRODSMeta
-from irods.session import iRODSSession
-
 from python_rules.jobs.errors import JobError
 
 TEXTS = (
@@ -69,16 +66,6 @@ def avus(given: dict[str, Any]) -> list[tuple[str, str]]:
     made = [(name, _text(name, given[name])) for name in TEXTS if given.get(name)]
     made += [(name, _text(name, value)) for name in LISTS for value in given.get(name) or []]
     return [(name, value) for name, value in made if value]
-
-
-def write(session: iRODSSession, collection: str, named: list[tuple[str, str]]) -> None:
-    """Put these AVUs on a collection in the place of those of the same names, in one step."""
-    metadata = session.collections.get(collection).metadata
-    changed = {name for name, _ in named}
-    old = [AVUOperation(operation="remove", avu=avu) for avu in metadata.items() if avu.name in changed]
-    new = [AVUOperation(operation="add", avu=iRODSMeta(name, value)) for name, value in dict.fromkeys(named)]
-    if new:
-        metadata.apply_atomic_operations(*old, *new)
 
 
 def shown(told: dict[str, list[str]]) -> dict[str, Any]:

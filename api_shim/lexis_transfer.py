@@ -25,7 +25,7 @@ from api_shim.service import Service, caller, service
 from api_shim.tus_metadata import Destination
 from python_rules.jobs import methods, model, paths, states
 from python_rules.jobs.errors import JobError
-from workers import chains, uploads
+from workers import chains, describing, uploads
 from workers.rows import TRANSFER, UPLOAD, UPLOADED, Row
 
 _BLOCK = 512  # of a tar, in bytes
@@ -64,9 +64,7 @@ def destination(given: dict[str, str], upload_id: str) -> Destination:
 
     def prepare(session: iRODSSession) -> None:
         make(session, place)
-        lexis_metadata.write(session, dataset, lexis_metadata.avus(described))
-        if any(flags.values()):
-            make(session, tus.home(upload_id))
+        describing.write(session, dataset, lexis_metadata.avus(described))
 
     service().zone.work(user, prepare)
     return _staged(given, upload_id, flags, final) if any(flags.values()) else Destination(final)
@@ -91,9 +89,9 @@ def name_of(given: dict[str, str]) -> str:
 
 
 def _staged(given: dict[str, str], upload_id: str, flags: dict[str, bool], final: str) -> Destination:
-    """First into the caller's home: unpacked there, encrypted on the way to the dataset, and then away from there."""
-    place = tus.home(upload_id)
-    path, unpacked = tus_metadata.shown(f"{place}/{name_of(given)}"), f"{place}/unpacked"
+    """First into the caller's home: unpacked there, and moved into the dataset, encrypted on the way."""
+    unpacked = tus.home(upload_id)
+    path = tus_metadata.shown(f"{unpacked}-{name_of(given)}")
     unpack: dict[str, Any] = {
         "operation": methods.DECOMPRESS,
         "source": path,
@@ -110,8 +108,7 @@ def _staged(given: dict[str, str], upload_id: str, flags: dict[str, bool], final
     into |= {"original": "remove", "existing": "replace" if flags["expand"] else "refuse"}
     key = service().settings.lexis.key.replace("{project}", given["project"])
     seal: dict[str, Any] = {"key": key, "encryption": "aes256-gcm", "suffix": False} if flags["encryption"] else {}
-    clean = {"operation": methods.DELETE, "source": place, "original": "remove"}
-    steps = [*([unpack] if flags["expand"] else []), {**into, **seal}, clean]
+    steps = [*([unpack] if flags["expand"] else []), {**into, **seal}]
     for step in steps:
         model.from_json(step)  # what is wrong with it is told before anything is sent
     return Destination(path, tuple(steps), final)
@@ -197,7 +194,7 @@ def _shown(row: Row) -> dict[str, Any]:
     content = row.content
     state, result = _state(row)
     kind = "download" if row.state == TRANSFER else "upload"
-    name = paths.split(content["path"])[1]
+    name = paths.split(content["path"])[1].removeprefix(f"{row.job_id}-")
     values = (row.job_id, content["submitted"], content.get("project", ""), name, state, result, kind)
     return dict(zip(_MEMBERS, values, strict=True))
 

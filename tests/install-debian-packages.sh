@@ -23,6 +23,7 @@ if [ "${1:-}" = long ]; then
     need npm npm # the OpenID provider and the document store of the tests come from npm
     need swift-proxy-server "swift-proxy swift-account swift-container swift-object"
     need memcached memcached
+    need keystone-manage "python3-keystone python3-keystonemiddleware"
     need promtool prometheus
 fi
 [ -z "$wanted" ] && exit 0

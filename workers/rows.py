@@ -43,6 +43,7 @@ ENDED: dict[str, str] = {
 CHAIN, CHAIN_ENDED = "CHAIN", "CHAIN_ENDED"  # rows of chains, not of jobs; see ``chains``
 UPLOAD, UPLOADED = "UPLOAD", "UPLOADED"  # rows of uploads; see ``uploads``
 TRANSFER = "TRANSFER"  # a download that was asked for by LEXIS's transfer interface
+DESCRIBED = "DESCRIBED"  # metadata for a job's target; see ``describing``
 # What nothing will change any more.
 OVER = frozenset({*ENDED.values(), CHAIN_ENDED, UPLOADED, TRANSFER})
 _INSERTS: dict[str, Any] = {"sqlite": sqlite.insert, "postgresql": postgresql.insert}

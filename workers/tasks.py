@@ -13,7 +13,7 @@ from celery import shared_task
 from python_rules import names
 from python_rules.jobs import states
 from python_rules.jobs.errors import CODES, JobError
-from workers import chains, logs, metrics, uploads, webhooks
+from workers import chains, describing, logs, metrics, uploads, webhooks
 from workers import watch as watching
 from workers.sending import ACT, FORWARD, NOTIFY, QUEUE_AWAY, WATCH, send_forward
 
@@ -150,6 +150,7 @@ STEPS: dict[str, Callable[[SluiceCelery], None]] = {
     "alive": lambda app: app.rows.keep(BEAT, {"at": time.time()}, "BEAT"),
     "owed": _send_again,
     "jobs": lambda app: watching.round_of(app.zones, app.rows, app.sluice.webhooks),
+    "metadata": describing.go_on,
     "chains": chains.go_on,
     "events": _send_events,
     "uploads": uploads.expire,

@@ -105,18 +105,25 @@ def register(agent: Agent, path: str) -> int:
 def remove_collection(agent: Agent, request: Request) -> int:
     """Remove a collection; with ``recursiveOpr`` what is in it too, into the trash unless ``forceFlag``. API 679.
 
-    Answers how many objects went. Raises CAT_NO_ROWS_FOUND or CAT_UNKNOWN_COLLECTION (missing),
+    Answers how many objects went. Raises one of three codes for a missing one (``_missing_code``),
     CAT_COLLECTION_NOT_EMPTY, CAT_NO_ACCESS_PERMISSION.
     """
     path = request.path = paths.collection(request.path)
     if lookup.visible_collection(agent, path) is None:
-        raise IrodsError(codes.CAT_NO_ROWS_FOUND, f"{path} does not exist")
+        raise IrodsError(_missing_code(request), f"{path} does not exist")
     with hooks.about_collection(agent, path):
         hooks.require(agent, "acPreprocForRmColl")
         count = _remove_recursively(agent, request) if request.has(kw.RECURSIVE) else unregister(agent, request)
         hooks.static(agent, "acPostProcForRmColl")
     registering.touch_parent(agent, path)
     return count
+
+
+def _missing_code(request: Request) -> int:
+    """What iRODS 5.0.2 answers to the removal of a collection that is not there depends on the way it was to go."""
+    if not request.has(kw.RECURSIVE):
+        return codes.CAT_UNKNOWN_COLLECTION
+    return codes.USER_FILE_DOES_NOT_EXIST if request.has(kw.FORCE) else codes.CAT_NO_ROWS_FOUND
 
 
 def _remove_recursively(agent: Agent, request: Request) -> int:

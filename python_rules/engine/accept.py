@@ -64,13 +64,18 @@ def _failed_at_once(book: Ledger, body: Body, error: JobError) -> dict[str, Any]
 
 
 def _begun_elsewhere(book: Ledger, wanted: JobRequest, job_id: str) -> Entry | None:
-    """The record that another submit with the same id or key is writing at this moment, if there is one."""
-    if not _may_come_again(wanted) or book.claim(_claim_of(job_id)):
-        return None
+    """The record that another submit with the same id or key is writing at this moment, if there is one.
+
+    None as well once that one was refused and has released its claim, which is ours then.
+    """
     deadline = time.monotonic() + _WRITING_SECONDS
-    while (entry := book.find(job_id)) is None and time.monotonic() < deadline:
+    while _may_come_again(wanted) and time.monotonic() < deadline:
+        if book.claim(_claim_of(job_id)):
+            return None
+        if entry := book.find(job_id):
+            return entry
         time.sleep(0.1)
-    return entry
+    return None
 
 
 def _may_come_again(wanted: JobRequest) -> bool:

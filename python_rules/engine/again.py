@@ -9,6 +9,7 @@ from irods.session import iRODSSession
 from python_rules.config import Config
 from python_rules.engine import delayed, lease
 from python_rules.engine.ledger import Entry, Ledger
+from python_rules.engine.staging import cleaning
 from python_rules.jobs import record, states
 from python_rules.jobs.errors import JobError
 from python_rules.policy import guard
@@ -22,6 +23,7 @@ def try_again(config: Config, service: iRODSSession, book: Ledger, entry: Entry,
     changed = [(record.LEASE, "", ""), record.json_value(record.ERROR, error.public())]
     if tries >= limit:
         book.transition(entry, states.FAILED, actor, [*changed, (record.WAITING, "", "")])
+        cleaning.clean(config, entry.body)
         return states.FAILED
     pause = config["jobs.retry_seconds"] * 2 ** (tries - 1)
     at = time.strftime("%H:%M:%S", time.gmtime(time.time() + pause))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, replace
+from functools import partial
 from typing import Any
 
 from python_rules import names
@@ -16,6 +17,7 @@ from python_rules.engine.encoding import SOURCE_ATTRIBUTE, Change, Encoding
 from python_rules.engine.keys import Key, KeySource
 from python_rules.engine.parallel import Workers
 from python_rules.engine.pipeline import Passed
+from python_rules.engine.seal import fitting
 from python_rules.engine.seal.table import ENCRYPTIONS
 from python_rules.engine.transfer.zone import Existing, Listing, SourceObject, Zone
 from python_rules.engine.undoing import undone_by
@@ -120,9 +122,9 @@ class Look:
         self._zone = zone
         self._source = source
 
-    def start(self) -> bytes:
+    def start(self, size: int = encoding.ENOUGH_TO_RECOGNISE) -> bytes:
         """Its first bytes."""
-        return self._read([0], encoding.ENOUGH_TO_RECOGNISE)[0]
+        return self._read([0], size)[0]
 
     def shrinks_to(self) -> float:
         """What part of its size samples from its start, middle and end shrink to."""
@@ -165,7 +167,7 @@ class Conversion:
     def begin(self) -> Made | Converted:
         """Write the result beside its target, or tell that there is nothing to do."""
         avus = self._zone.attributes(self._source)
-        change = encoding.plan(self._request, split(self._source.path)[1], avus, Look(self._zone, self._source))
+        change = encoding.plan(self._request, split(self._source.path)[1], avus, self._look())
         target = self._target(change)
         if target == self._source.path and not change.run:
             return Converted(self._source.path, target, skipped=True, reason=change.why)
@@ -222,11 +224,24 @@ class Conversion:
         """The chain of the change's methods, and the key that an object made by it names."""
         key: Key | None = None
         if change.decodes and set(change.run) & set(ENCRYPTIONS):
-            key = self._tools.keyring.opening_key(*encoding.key_of(change.before), self._source.path)
+            key = self._opening_key(change)
         elif not change.decodes and self._request.encryption:
             key = self._tools.keyring.sealing_key(self._request.key, target)
         chain = Chain(*(self._step(method, change.decodes, key) for method in change.run))
         return chain, key.reference if key and not change.decodes else change.after.key
+
+    def _opening_key(self, change: Change) -> Key:
+        """The version that the metadata name; where nothing does, the one that fits."""
+        name, version = encoding.key_of(change.before)
+        path, keys = self._source.path, self._tools.keyring
+        applied = change.before.methods
+        if version != encoding.PRESENT or applied[-1] not in ENCRYPTIONS:
+            return keys.opening_key(name, version, path)
+        start = partial(self._look().start, fitting.ENOUGH)
+        return fitting.opening_key(keys, self._tools.workers, name, path, applied, start)
+
+    def _look(self) -> Look:
+        return Look(self._zone, self._source)
 
     def _step(self, method: str, decodes: bool, key: Key | None) -> Codec:
         workers = self._tools.workers

@@ -23,7 +23,7 @@ from python_rules.jobs.record import Avu
 OWN_PREFIX = "sluice::"
 SOURCE_ATTRIBUTE = "sluice::source"  # data id of the object that this one was made from
 WORTH_IT = 0.95  # 'auto' compresses what a sample says will shrink to this part of its size, or less
-PRESENT = 0  # stands for the version that seals now, where nothing tells another
+PRESENT = 0  # stands for a version that nothing tells: the one that fits, or that seals now
 ENOUGH_TO_RECOGNISE = 32  # bytes: longer than the magic of every method
 TAR = "tar"  # a packed collection: not a codec, but what the pipeline reads from or writes to
 SUFFIXES = {

@@ -14,11 +14,9 @@ import irods.keywords as kw
 from irods.column import Criterion, In, Like
 from irods.exception import (
     CAT_NAME_EXISTS_AS_COLLECTION,
-    CAT_NO_ROWS_FOUND,
     CAT_UNKNOWN_COLLECTION,
     CATALOG_ALREADY_HAS_ITEM_BY_THAT_NAME,
     HIERARCHY_ERROR,
-    CollectionDoesNotExist,
 )
 from irods.meta import AVUOperation, iRODSMeta
 from irods.models import Collection, CollectionMeta, DataObject, DataObjectMeta
@@ -240,8 +238,8 @@ class Ledger:
 
     def release(self, name: str) -> None:
         """Remove a claim; that it is gone already is no error."""
-        with contextlib.suppress(CollectionDoesNotExist, CAT_NO_ROWS_FOUND):
-            self._session.collections.remove(f"{self.collection}/claims/{name}", force=True)
+        with contextlib.suppress(CAT_UNKNOWN_COLLECTION):
+            self._session.collections.remove(f"{self.collection}/claims/{name}", recurse=False)
 
     def told(self, attribute: str) -> list[str]:
         """The values of an AVU of the ledger collection."""

@@ -12,7 +12,6 @@ from python_rules.engine.convert import (
     SAMPLE,
     Conversion,
     Converted,
-    Look,
     Tools,
     Watch,
     closing,
@@ -117,7 +116,7 @@ class _Unpacking(Conversion):
         if before.methods == (TAR,):
             change = Change(before, Encoding(), (), True, name)
         else:
-            change = encoding.plan(self._request, name, avus, Look(self._zone, self._source))
+            change = encoding.plan(self._request, name, avus, self._look())
         if change.after.methods not in ((), (TAR,)):
             raise encoding.wrong(f"it cannot be unpacked: it is still {change.after}", "use decrypt_decompress")
         bare = before.plain_name or change.name.removesuffix(encoding.SUFFIXES[TAR])

@@ -100,6 +100,7 @@ def fail(config: Config, service: iRODSSession, id: str, error: dict[str, Any], 
     book = Ledger(service, config.ledger)
     entry = book.get(id)
     book.transition(entry, states.FAILED, actor, [record.json_value(record.ERROR, error)])
+    cleaning.clean(config, entry.body)
     return entry.public()
 
 

@@ -342,8 +342,6 @@ class Attempt:
         self._hand_over_results()
         ended = try_again(self._config, self._book.session, self._book, self._entry, error, self._actor)
         log.info("job %s is %s after attempt %d: %s", self._entry.body.id, ended, self._lease.number, error.text)
-        if ended == states.FAILED:
-            cleaning.clean(self._config, self._entry.body)
         return 1 if ended == states.FAILED else 0
 
     def _end_paused(self) -> int:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import uuid
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -73,6 +75,24 @@ def test_a_wrong_request_is_refused_alike(
 
     assert (error["code"], error["field"]) == (code, field)
     assert set(trees.listing(session, place)) == {"in"}
+
+
+@pytest.mark.long
+def test_a_refused_request_that_comes_several_times_at_once_is_refused_alike(stack: Stack, place: str) -> None:
+    """A queue may deliver a request twice: nobody trips over the claim that another one has released."""
+    with stack.alice.session() as session:
+        write(session, f"{place}/in", TEXT)
+    wanted = {"operation": "compress", "source": f"{place}/in", "target": f"{place}/no/such/collection"}
+    text = json.dumps({**wanted, "id": str(uuid.uuid4())})
+
+    def refused(_number: int) -> str:
+        with stack.alice.session() as own:
+            return str(rulecall.call(own, "sluice_submit", text)["error"]["code"])
+
+    with ThreadPoolExecutor(4) as several:
+        codes = list(several.map(refused, range(4)))
+
+    assert codes == ["target_collection_not_found"] * 4
 
 
 def test_a_target_that_exists_is_not_touched(stack: Stack, session: iRODSSession, place: str) -> None:

@@ -8,6 +8,7 @@ import random
 import threading
 import time
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -85,13 +86,20 @@ def check(stack: Production, load: Load) -> None:
     assert load.accepted
     assert set(load.statuses) <= {200, 201, 202, 503}, load.statuses
     ended = {job_id: settled(stack, job_id) for job_id in load.accepted}
-    badly = {job_id: (job["state"], job["error"]) for job_id, job in ended.items() if job["state"] != "succeeded"}
-    assert not badly, badly
+    badly = [told(stack, job) for job in ended.values() if job["state"] != "succeeded"]
+    assert not badly, "\n".join(badly)
     with stack.alice.session() as session:
         for target in load.accepted.values():
             assert session.data_objects.exists(target), target
     log = stack.services.log()
     assert stack.alice.password not in log
+
+
+def told(stack: Production, job: dict[str, Any]) -> str:
+    """All that is known of a job that did not end well: as the shim shows it, and each line that any log has of it."""
+    logs = (stack.services.log(), Path(stack.site.settings["engine.log"]).read_text())
+    lines = [line for text in logs for line in text.splitlines() if job["id"] in line]
+    return "\n".join([json.dumps(job), *lines])
 
 
 def settled(stack: Production, job_id: str) -> dict[str, Any]:

@@ -81,19 +81,22 @@ def staged(client: httpx.Client, method: str, path: str, body: dict[str, Any], d
 def test_a_dataset_is_duplicated_replicated_and_deleted(stack: Stack, session: iRODSSession, place: str) -> None:
     """As Yorc and Py4Lexis drive it; the status of replication is told of both ends."""
     session.collections.create(f"{place}/set/below")
+    session.collections.get(f"{place}/set").metadata.add("title", "first")
     write(session, f"{place}/set/below/a", TEXT)
     zone = stack.site.zone
     dataset = {"source_system": zone, "source_path": f"{place}/set".removeprefix(f"/{zone}/")}
     target = {"target_system": zone, "target_path": f"{place}/replica".removeprefix(f"/{zone}/")}
 
     with stack.rest() as client:
-        copy = staged(client, "POST", "/staging/duplicate", {**dataset, "title": "t"}, "Duplication completed")
+        copy = staged(client, "POST", "/staging/duplicate", dataset, "Duplication completed")
         replica = staged(client, "POST", "/staging/replicate", {**dataset, **target}, "Replication completed")
         told = [
             client.post("/staging/replication/status", json={"target_system": zone, "target_path": path}).json()
             for path in (dataset["source_path"], replica["target_path"])
         ]
         gone = {"target_system": zone, "target_path": copy["target_path"]}
+        copied = session.collections.get(f"/{zone}/{copy['target_path']}").metadata
+        assert [avu.value for avu in copied.get_all("title")] == ["Duplicate of first"]
         assert read(session, f"/{zone}/{copy['target_path']}/below/a") == TEXT
         staged(client, "DELETE", "/staging/delete", gone, "Data deleted")
 
@@ -107,13 +110,13 @@ def test_a_dataset_is_duplicated_replicated_and_deleted(stack: Stack, session: i
 def test_a_dataset_is_staged_with_the_flags_that_it_asks_for(
     stack: Stack, session: iRODSSession, place: str, flags: tuple[str, str]
 ) -> None:
-    """Into the zone what is asked for is done, and the flags of the data tell it."""
+    """Into the zone what is asked for is done, the flags of the data tell it, and its metadata are on it."""
     session.collections.create(f"{place}/set")
     write(session, f"{place}/set/a", TEXT)
     zone = stack.site.zone
     ends = {"source_system": zone, "source_path": f"{place}/set", "target_system": zone, "target_path": f"{place}/new"}
     asked = dict(zip(("encryption", "compression"), flags, strict=True))
-    body = {**ends, **asked, "metadata": {"title": "t"}, "project": stack.site.key}
+    body = {**ends, **asked, "metadata": {"title": "t", "creator": ["A", "B"]}, "project": stack.site.key}
 
     with stack.rest() as client:
         told = staged(client, "POST", "/staging/stage", body, "Transfer completed")
@@ -121,6 +124,8 @@ def test_a_dataset_is_staged_with_the_flags_that_it_asks_for(
 
     assert told["target_path"] == f"{place}/new".removeprefix(f"/{zone}/")
     assert found == asked
+    avus = {(avu.name, avu.value) for avu in session.collections.get(f"{place}/new").metadata.items()}
+    assert avus >= {("title", "t"), ("creator", "A"), ("creator", "B")}
     source = f"{place}/new"
     if flags == ("yes", "yes"):
         stack.done(operation="decrypt_decompress", source=source, target=f"{place}/plain")

@@ -30,13 +30,14 @@ TEXT = b"Accepted only if durable.\n" * 5_000
 class Production(Stack):
     """A stack whose parts can be ended and started again, one by one."""
 
+    site: EmbeddedSite
     broker: RabbitMQ
     database: Postgres
     services: Services
 
     def outage(self, part: str) -> Any:
         """The part of that name: it has ``kill`` and ``start``."""
-        known = {"broker": self.broker, "database": self.database, "zone": self.site.server}  # type: ignore[attr-defined]
+        known = {"broker": self.broker, "database": self.database, "zone": self.site.server}
         return known.get(part) or Program(self.services, part)
 
 

@@ -305,6 +305,25 @@ def test_a_sealed_file_is_opened_on_its_way_into_the_zone(yard: Yard) -> None:
     assert yard.bench.read(f"{place}/open/a.txt") == plain
 
 
+@pytest.mark.long
+def test_what_an_older_version_of_the_key_sealed_is_opened(yard: Yard) -> None:
+    """No metadata tell the version: the newest that fits is found, for each file its own."""
+    bench, key = yard.bench, f"turning-{uuid.uuid4().hex[:8]}"
+    bench.ask_as_admin("sluice_keys_create", key, bench.user.qualified)
+    plain = {name: os.urandom(2_000_000) for name in ("first", "second", "third")}
+    for number, (name, data) in enumerate(plain.items()):
+        if number:
+            bench.ask("sluice_keys_rotate", key)
+        yard.put(f"in/{name}", data)
+        yard.moved(yard.at(f"in/{name}"), yard.at(f"sealed/{name}.tink"), encryption="aes256-gcm", key=key)
+
+    place = bench.place()
+    yard.moved(yard.at("sealed"), f"{place}/open", decode=True, key=key)
+    bench.ask("sluice_keys_destroy", key, "")
+
+    assert {name: bench.read(f"{place}/open/{name}") for name in plain} == plain
+
+
 @pytest.mark.parametrize(
     ("source", "code"),
     [

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import random
 import signal
@@ -15,8 +14,10 @@ from irods.models import Collection, DataObject
 
 from tests.e2e.faults import Faults, Step
 from tests.e2e.jobs import Bench, bench
+from tests.e2e.staging_ground import configure
 from tests.stack.site import EmbeddedSite
-from tests.systems.objects import got, s3_place, s3_settings, swift_place
+from tests.systems.files import read
+from tests.systems.objects import s3_place, s3_settings, swift_place
 from tests.systems.peers import Sshd
 from tests.systems.servers_objects import Swift
 
@@ -60,14 +61,6 @@ def ground(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ground]:
         systems = {"yard": {"type": "posix", "base": str(home / "yard")}, "hpc": {"type": "sftp", **server.settings()}}
         configure(made.site, systems)
         yield Ground(made, faults, {"yard": home / "yard", "hpc": server.home / "base"})
-
-
-def configure(site: EmbeddedSite, systems: dict[str, dict[str, object]]) -> None:
-    """Have the zone know these systems, beside those that it knows."""
-    path = Path(site.settings.path)
-    settings = json.loads(path.read_text())
-    settings.setdefault("systems", {}).update({name: {"allowed": ["public"], **row} for name, row in systems.items()})
-    path.write_text(json.dumps(settings))
 
 
 def inodes(folder: Path) -> set[int]:
@@ -156,7 +149,7 @@ def test_an_upload_to_an_object_store_is_gone_on_with(ground: Ground, tmp_path: 
         ground.succeeded(job_id)
 
         with_store = s3_place(swift, tmp_path, "kill")
-        assert got(with_store, "x") == DATA
+        assert read(with_store, "x") == DATA
         assert list(with_store._listed(".sluice-uploads/")) == []  # type: ignore[attr-defined]
         with_store.close()
 

@@ -9,6 +9,7 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
+from irods.access import iRODSAccess
 from irods.exception import UserDoesNotExist
 from irods.session import iRODSSession
 
@@ -78,15 +79,19 @@ class Site:
         return account
 
     def close(self) -> None:
-        """Remove the users that were made, with what they have."""
-        for account in self._made:
+        """Remove the users that were made, with what lies in their homes, whoever put it there."""
+        while self._made:
+            account = self._made.pop()
+            places = (account.home, f"/{self.zone}/trash/home/{account.name}")
+            with self.admin() as session:
+                for place in places:
+                    mine = iRODSAccess("own", place, account.name, self.zone)
+                    session.acls.set(mine, recursive=True, admin=True)
             with account.session() as session:
-                _empty(session, account.home)
-                _empty(session, f"/{self.zone}/trash/home/{account.name}")
-        with self.admin() as session:
-            for account in self._made:
+                for place in places:
+                    _empty(session, place)
+            with self.admin() as session:
                 session.users.remove(account.name)
-        self._made.clear()
 
 
 class EmbeddedSite(Site):

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import base64
-import hashlib
 from pathlib import Path
 from typing import Any
 
-from python_rules.engine.systems.place import Incoming, Outgoing, Place
+from python_rules.engine.systems.place import Outgoing, Place
 from python_rules.engine.systems.system import System
 from python_rules.engine.systems.table import opened
 from python_rules.systems import keys_of
+from tests.systems.files import sha256
 from tests.systems.servers_objects import KEY, USER, Swift
 
 PART = 5 << 20  # bytes; the least that Amazon takes for a part that is not the last
@@ -63,35 +62,15 @@ def swift_place(swift: Swift, folder: Path, base: str, **given: Any) -> Place:
     return place_of("swift", **{**swift_settings(swift, folder, base), **given})
 
 
-def sha2(data: bytes) -> str:
-    """The hash as iRODS writes it."""
-    return "sha2:" + base64.b64encode(hashlib.sha256(data).digest()).decode()
-
-
 def put(place: Place, path: str, data: bytes, modified: float | None = None, size: bool = True) -> str:
     """Write a file in odd blocks; how it was verified."""
     writer = place.write(path, len(data) if size else None)
     for start in range(0, len(data), 777_777):
         writer.write(data[start : start + 777_777])
-    return writer.publish(len(data), sha2(data), modified)
+    return writer.publish(len(data), sha256(data), modified)
 
 
 def finish(writer: Outgoing, rest: bytes, whole: bytes) -> str:
     """Write the rest of a file and publish it."""
     writer.write(rest)
-    return writer.publish(len(whole), sha2(whole))
-
-
-def drained(reader: Incoming) -> bytes:
-    """All that there is to read."""
-    found = bytearray()
-    buffer = bytearray(1_000_003)
-    while count := reader.readinto(buffer):
-        found += buffer[:count]
-    reader.close()
-    return bytes(found)
-
-
-def got(place: Place, path: str, offset: int = 0) -> bytes:
-    """A file from an offset."""
-    return drained(place.read(path, offset))
+    return writer.publish(len(whole), sha256(whole))

@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import getpass
 import json
+import os
+import signal
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -19,6 +21,8 @@ from python_rules.engine.systems.place import Place
 from python_rules.engine.systems.system import System
 from python_rules.engine.systems.table import opened
 from tests.peers.daemon import Daemon
+from tests.stack.waiting import until
+from tests.systems.files import write
 
 
 @dataclass
@@ -35,6 +39,11 @@ class Peer:
     resumes: bool = True  # what a broken attempt wrote is there for the next one
     holds: int | None = None  # bytes of two blocks that are there, if neither both nor none
     lists: bool = True
+    seeks: bool = True  # a file has a size, and is read from any offset
+    form: Callable[[int], bytes] = os.urandom  # the content of a file of so many bytes, or about so many
+    shown: Callable[[bytes], object] = bytes  # what of a content comes back
+    ending: str = ""  # of every file's name
+    parent: str | None = None  # the folder that all files lie in; None: each test makes one of its own
     put: Callable[[str, bytes], None] | None = None  # how a file gets there that Sluice does not write
     bad_names: tuple[str, ...] = ("x" * 300,)
     names: tuple[str, ...] = ("plain.txt", 'a b/it\'s "q" ünï☃.txt', "-rf", "100%_<x>&|;$`", "back\\slash")
@@ -49,6 +58,13 @@ class Peer:
     def open(self, **changed: Any) -> Place:
         """A place of it."""
         return opened(self.system(**changed))
+
+    def bring(self, place: Place, path: str, data: bytes) -> None:
+        """A file there, by whichever way."""
+        if self.put:
+            self.put(path, data)
+        else:
+            write(place, path, data)
 
 
 @contextmanager
@@ -153,6 +169,22 @@ class Nginx(Daemon):
         names = ("-subj", "/CN=127.0.0.1", "-addext", "subjectAltName=IP:127.0.0.1")
         new = ("openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", *names)
         self.run(*new, "-keyout", str(self.home / "key.pem"), "-out", str(self.home / "cert.pem"))
+        self._configure("")
+
+    def allow(self, token: str) -> None:
+        """Have what lies in pub/guarded be given to this bearer alone, from now on."""
+        self._configure(f'location /pub/guarded/ {{ if ($http_authorization != "Bearer {token}") {{ return 401; }} }}')
+        self.run("/usr/sbin/nginx", "-p", str(self.home), "-c", str(self.home / "nginx.conf"), "-t")
+        before = self.workers()
+        os.kill(before[0], signal.SIGHUP)
+        until(lambda: None if any(map(_accepts, before[1:])) else True, "nginx's new workers")
+
+    def workers(self) -> list[int]:
+        """Its processes, the first one first."""
+        assert self._process
+        return processes_of(self._process.pid)
+
+    def _configure(self, more: str) -> None:
         (self.home / "nginx.conf").write_text(
             f"daemon off; worker_processes 1; pid {self.home}/pid; error_log stderr; user root;\n"
             "events {}\n"
@@ -162,6 +194,7 @@ class Nginx(Daemon):
             f" ssl_certificate_key {self.home}/key.pem; root {self.home}/files;\n"
             "  location /pub/away/ { return 302 https://localhost:1$uri; }\n"
             "  location /pub/moved/ { rewrite ^/pub/moved/(.*)$ /pub/$1 permanent; }\n"
+            f"  {more}\n"
             "  location /pub/busy { return 503; }\n"
             "  location /pub/secret { return 401; } } }\n"
         )
@@ -174,6 +207,13 @@ class Nginx(Daemon):
         path = self.files / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(content)
+
+
+def _accepts(worker: int) -> bool:
+    """Whether a worker takes new connections; one that ends says so in its title."""
+    with suppress(FileNotFoundError):
+        return "shutting down" not in Path(f"/proc/{worker}/cmdline").read_text()
+    return False
 
 
 @contextmanager
@@ -213,7 +253,7 @@ def irods(home: Path) -> Iterator[Peer]:
             "timeout_seconds": 10,
         }
         wrong = {"system_unavailable": {"address": "127.0.0.1:1"}, "system_refused": {"user": "nobody"}}
-        yield Peer("irods", settings, links=False, resumes=False, holds=4 << 20, wrong=wrong)
+        yield Peer("irods", settings, links=False, resumes=False, holds=8 << 20, wrong=wrong)
     finally:
         server.stop()
 

@@ -15,6 +15,7 @@ from types import TracebackType
 from typing import Self
 
 from tests.peers.daemon import Daemon
+from tests.systems.servers_keystone import Keystone
 
 ACCOUNT = "swift"  # the Unix user that Debian's package makes
 USER, KEY = "stage:alice", "swift-test-key-1"  # tempauth: project:user; S3 takes them as access key and secret
@@ -44,7 +45,7 @@ disable_fallocate = true
 
 _PROXY = """
 [pipeline:main]
-pipeline = catch_errors gatekeeper healthcheck cache listing_formats bulk s3api tempauth copy slo dlo proxy-server
+pipeline = catch_errors gatekeeper healthcheck cache listing_formats bulk {auth} copy slo dlo proxy-server
 [app:proxy-server]
 use = egg:swift#proxy
 account_autocreate = true
@@ -61,6 +62,16 @@ memcache_servers = 127.0.0.1:{memcached}
 use = egg:swift#listing_formats
 [filter:bulk]
 use = egg:swift#bulk
+[filter:copy]
+use = egg:swift#copy
+[filter:slo]
+use = egg:swift#slo
+max_manifest_segments = {parts}
+[filter:dlo]
+use = egg:swift#dlo
+"""
+
+_TEMPAUTH = """
 [filter:s3api]
 use = egg:swift#s3api
 s3_acl = false
@@ -71,13 +82,6 @@ location = us-east-1
 use = egg:swift#tempauth
 user_stage_alice = {key} .admin
 user_stage_bob = {key}-of-bob
-[filter:copy]
-use = egg:swift#copy
-[filter:slo]
-use = egg:swift#slo
-max_manifest_segments = {parts}
-[filter:dlo]
-use = egg:swift#dlo
 """
 
 
@@ -104,7 +108,7 @@ class Backend(Daemon):
 
     def configure(self, text: str, **values: object) -> None:
         """Write its configuration."""
-        (self.home / "devices" / "d1").mkdir(parents=True)
+        (self.home / "devices" / "d1").mkdir(parents=True, exist_ok=True)
         user = self._account or getpass.getuser()
         shown = (_COMMON + text).format(
             port=self.port, user=user, swift=self._swift, home=self.home, kind=self.kind, **values
@@ -131,9 +135,10 @@ class Proxy(Backend):
 
 
 class Swift:
-    """The whole node; ``auth_url`` for Swift's own interface, ``url`` for S3."""
+    """The whole node; ``auth_url`` for Swift's own interface, ``url`` for S3. With a Keystone, that gives the tokens,
+    and there is no S3."""
 
-    def __init__(self) -> None:
+    def __init__(self, keystone: Keystone | None = None) -> None:
         self._stack = ExitStack()
         self.memcached = self._stack.enter_context(Memcached())
         self.proxy = self._stack.enter_context(Proxy(self.memcached.home))
@@ -144,7 +149,8 @@ class Swift:
         self._write_rings()
         for backend in self.backends.values():
             backend.configure(_BACKEND)
-        self.proxy.configure(_PROXY, memcached=self.memcached.port, parts=PARTS, key=KEY)
+        self._keystone = keystone
+        self.configure(KEY)
 
     def __enter__(self) -> Self:
         return self
@@ -161,6 +167,18 @@ class Swift:
     def auth_url(self) -> str:
         """Where tempauth gives tokens."""
         return f"{self.url}/auth/v1.0"
+
+    def configure(self, key: str) -> None:
+        """Have the proxy know the user by this key, from its next start on."""
+        auth, text = "s3api tempauth", _TEMPAUTH
+        if self._keystone:
+            auth, text = "authtoken keystoneauth", self._keystone.middleware()
+        self.proxy.configure(_PROXY + text, memcached=self.memcached.port, parts=PARTS, key=key, auth=auth)
+
+    def revoke(self) -> None:
+        """Make all tokens of tempauth void."""
+        self.memcached.kill()
+        self.memcached.start()
 
     def start(self) -> None:
         """Start all of it."""

@@ -16,7 +16,8 @@ import pytest
 
 from python_rules.engine.systems.place import FILE, FOLDER, Place
 from python_rules.jobs.errors import JobError
-from tests.systems.objects import finish, got, place_of, put, sha2
+from tests.systems.files import read, sha256
+from tests.systems.objects import finish, place_of, put
 from tests.systems.servers_databases import Postgres
 
 pytestmark = pytest.mark.long
@@ -83,7 +84,7 @@ def run(postgres: Postgres, text: str) -> None:
 @pytest.mark.parametrize("form", ["csv", "parquet"])
 def test_every_type_and_value_survives_the_way_out_and_in(place: Place, postgres: Postgres, form: str) -> None:
     """The copy has the same columns of the same types, and no row differs, NULL and the empty text included."""
-    content = got(place, f"lab/typed.{form}")
+    content = read(place, f"lab/typed.{form}")
     assert put(place, f"lab/copy_{form}.{form}", content) == "read back"
     shape = (
         "select attname, format_type(atttypid, atttypmod) from pg_attribute "
@@ -97,7 +98,7 @@ def test_every_type_and_value_survives_the_way_out_and_in(place: Place, postgres
 
 def test_parquet_has_the_types_that_other_readers_know(place: Place) -> None:
     """Numbers, times, bytes and lists are those of Parquet; what it has no type for is text with a note."""
-    schema = pq.read_schema(io.BytesIO(got(place, "lab/typed.parquet")))
+    schema = pq.read_schema(io.BytesIO(read(place, "lab/typed.parquet")))
     found = {name: str(schema.field(name).type) for name in "acgflpmtvr"}
     assert found == {
         "a": "int16", "c": "int64", "g": "decimal128(10, 2)", "f": "string", "l": "binary",
@@ -133,7 +134,7 @@ def test_a_large_result_comes_in_row_groups(place: Place, postgres: Postgres) ->
     """More than one, so that memory is bounded; every row is there."""
     run(postgres, "drop table if exists lab.wide; create table lab.wide as "
                   "select n, repeat(md5(n::text), 100) as t from generate_series(1, 25000) n")  # fmt: skip
-    file = pq.ParquetFile(io.BytesIO(got(place, "lab/wide.parquet")))
+    file = pq.ParquetFile(io.BytesIO(read(place, "lab/wide.parquet")))
     assert file.metadata.num_rows == 25_000
     assert file.metadata.num_row_groups > 1
 
@@ -148,13 +149,13 @@ def test_csv_of_others_is_taken(place: Place, postgres: Postgres) -> None:
 def test_plain_csv_has_plain_names(postgres: Postgres, tmp_path: Path) -> None:
     """For readers that do not know types in a header."""
     place = database(postgres, tmp_path, csv_types=False)
-    assert next(csv.reader(io.StringIO(got(place, "answer.csv").decode()))) == ["answer", "why"]
+    assert next(csv.reader(io.StringIO(read(place, "answer.csv").decode()))) == ["answer", "why"]
 
 
 def test_a_named_query_is_a_file_beside_the_schemas(place: Place) -> None:
     """Read only, and only by its name."""
-    assert got(place, "answer.csv") == b"answer::integer,why::text\n42,x\n"
-    assert pq.read_table(io.BytesIO(got(place, "answer.parquet"))).to_pylist() == [{"answer": 42, "why": "x"}]
+    assert read(place, "answer.csv") == b"answer::integer,why::text\n42,x\n"
+    assert pq.read_table(io.BytesIO(read(place, "answer.parquet"))).to_pylist() == [{"answer": 42, "why": "x"}]
     paths = [(item.path, item.kind) for item in place.walk("")]
     assert ("answer.parquet", FILE) in paths
     assert ("lab", FOLDER) in paths
@@ -162,7 +163,7 @@ def test_a_named_query_is_a_file_beside_the_schemas(place: Place) -> None:
         place.write("answer.csv")
     assert raised.value.code == "bad_path"
     with pytest.raises(JobError) as raised:
-        got(place, "broken.csv")
+        read(place, "broken.csv")
     assert raised.value.code == "configuration"
 
 
@@ -172,7 +173,7 @@ def test_a_query_may_only_read(postgres: Postgres, tmp_path: Path) -> None:
                   "$$ create table lab.made(); select 1 $$")  # fmt: skip
     place = database(postgres, tmp_path, queries={"sneaky": "select lab.sneaky()"})
     with pytest.raises(JobError) as raised:
-        got(place, "sneaky.csv")
+        read(place, "sneaky.csv")
     assert raised.value.code == "not_permitted"
 
 
@@ -190,7 +191,7 @@ def test_a_query_may_only_read(postgres: Postgres, tmp_path: Path) -> None:
 def test_a_name_is_never_sql(place: Place, postgres: Postgres, name: str) -> None:
     """A table of just this name is made, read and removed; nothing else happens."""
     put(place, f"lab/{name}.csv", b"a::integer\n1\n")
-    assert got(place, f"lab/{name}.csv") == b"a::integer\n1\n"
+    assert read(place, f"lab/{name}.csv") == b"a::integer\n1\n"
     assert f"lab/{name}.parquet" in [item.path for item in place.walk("lab")]
     place.remove(f"lab/{name}.csv")
     assert place.find(f"lab/{name}.csv") is None
@@ -219,7 +220,7 @@ def test_a_type_in_a_header_is_never_sql(place: Place, postgres: Postgres, kind:
 def test_only_the_schemas_and_queries_of_the_settings_are_read(place: Place, path: str, code: str) -> None:
     """Nothing of the catalogue, and nothing that is not there."""
     with pytest.raises(JobError) as raised:
-        got(place, path)
+        read(place, path)
     assert raised.value.code == code
 
 
@@ -250,7 +251,7 @@ def test_what_cannot_be_a_table_leaves_none(place: Place, name: str, content: by
     assert raised.value.code == code
     assert raised.value.remedy
     if name.endswith("csv"):
-        assert got(place, "lab/bad.csv") == b"a::integer\n7\n"
+        assert read(place, "lab/bad.csv") == b"a::integer\n7\n"
         place.remove("lab/bad.csv")
     assert place.find(f"lab/{name}") is None
 
@@ -273,7 +274,7 @@ def test_a_table_is_seen_by_others_when_it_is_whole(place: Place, postgres: Post
     writer.write(b"a::integer\n2\n")
     assert postgres.ask("select a from lab.t") == [(1,)]
     with pytest.raises(JobError) as raised:
-        writer.publish(13, sha2(b"something else"))
+        writer.publish(13, sha256(b"something else"))
     assert raised.value.code == "verification_failed"
     writer.abandon()
     assert postgres.ask("select a from lab.t") == [(1,)]
@@ -290,7 +291,7 @@ def test_a_table_on_which_a_view_depends_is_not_replaced(place: Place, postgres:
         with pytest.raises(JobError) as raised:
             put(place, path, b"a::integer\n2\n")
         assert raised.value.code == "target_exists"
-    assert got(place, "lab/over.csv") == b"a::integer\n1\n"
+    assert read(place, "lab/over.csv") == b"a::integer\n1\n"
 
 
 def test_parquet_on_its_way_in_is_on_the_disk_only_encrypted(place: Place, tmp_path: Path) -> None:
@@ -305,8 +306,8 @@ def test_parquet_on_its_way_in_is_on_the_disk_only_encrypted(place: Place, tmp_p
     assert b"plaintext" not in spooled.read()
     spooled.seek(0, 2)
     assert list(tmp_path.iterdir()) == []
-    writer.publish(len(content), sha2(content))
-    assert pq.read_table(io.BytesIO(got(place, "lab/sealed.parquet"))).to_pylist() == [{"a": secret_text}]
+    writer.publish(len(content), sha256(content))
+    assert pq.read_table(io.BytesIO(read(place, "lab/sealed.parquet"))).to_pylist() == [{"a": secret_text}]
 
 
 def test_a_server_that_is_silent_is_taken_for_stalled(postgres: Postgres, tmp_path: Path) -> None:

@@ -11,7 +11,8 @@ import pytest
 
 from python_rules.engine.systems.place import FILE, Place
 from python_rules.jobs.errors import JobError
-from tests.systems.objects import got, place_of, put, secret, sha2
+from tests.systems.files import read, sha256
+from tests.systems.objects import place_of, put, secret
 from tests.systems.servers_databases import Couch
 
 pytestmark = pytest.mark.long
@@ -49,10 +50,10 @@ def test_a_database_is_written_and_read_with_ids_and_revisions(store: Place, cou
     """Over several requests, and again from what was read; the server itself says the same."""
     content = documents(40)
     assert put(store, "first.jsonl", content) == "read back"
-    back = got(store, "first.jsonl")
+    back = read(store, "first.jsonl")
     assert lines(back) == sorted(lines(content), key=lambda row: row["_id"])
     put(store, "second.jsonl", back)
-    assert got(store, "second.jsonl") == back
+    assert read(store, "second.jsonl") == back
     assert couch.ask("GET", "first")["doc_count"] == 40
     found = store.find("first.jsonl")
     assert found is not None
@@ -63,7 +64,7 @@ def test_attachments_come_along(store: Place, couch: Couch) -> None:
     """Their bytes and types."""
     attached = {"a.bin": {"content_type": "application/x-test", "data": "AAEC/w=="}}
     put(store, "attached.jsonl", json.dumps({"_id": "a", "_rev": f"1-{1:032x}", "_attachments": attached}).encode())
-    [row] = lines(got(store, "attached.jsonl"))
+    [row] = lines(read(store, "attached.jsonl"))
     assert row["_attachments"]["a.bin"]["data"] == "AAEC/w=="
     assert row["_attachments"]["a.bin"]["content_type"] == "application/x-test"
 
@@ -71,10 +72,10 @@ def test_attachments_come_along(store: Place, couch: Couch) -> None:
 def test_documents_without_id_get_one(store: Place) -> None:
     """The same in every attempt; empty lines are none."""
     put(store, "loose.jsonl", b'{"n": 1}\n\n{"n": 1}')
-    first = lines(got(store, "loose.jsonl"))
+    first = lines(read(store, "loose.jsonl"))
     assert [row["n"] for row in first] == [1, 1]
     put(store, "loose.jsonl", b'{"n": 1}\n\n{"n": 1}')
-    assert lines(got(store, "loose.jsonl")) == first
+    assert lines(read(store, "loose.jsonl")) == first
 
 
 def test_a_database_is_seen_when_it_is_whole(store: Place) -> None:
@@ -82,16 +83,16 @@ def test_a_database_is_seen_when_it_is_whole(store: Place) -> None:
     put(store, "whole.jsonl", documents(3))
     writer = store.write("whole.jsonl", resume="job-content.1")
     writer.write(documents(20))
-    assert len(lines(got(store, "whole.jsonl"))) == 3
+    assert len(lines(read(store, "whole.jsonl"))) == 3
     assert [item.path for item in store.walk("") if "unpublished" in item.path] == []
     with pytest.raises(JobError) as raised:
-        writer.publish(len(documents(20)), sha2(b"something else"))
+        writer.publish(len(documents(20)), sha256(b"something else"))
     assert raised.value.code == "verification_failed"
-    assert len(lines(got(store, "whole.jsonl"))) == 3
+    assert len(lines(read(store, "whole.jsonl"))) == 3
     store.clean("", "job")
     writer.abandon()
     put(store, "whole.jsonl", documents(5))
-    assert len(lines(got(store, "whole.jsonl"))) == 5
+    assert len(lines(read(store, "whole.jsonl"))) == 5
 
 
 @pytest.mark.parametrize(

@@ -16,7 +16,8 @@ from python_rules.engine.systems.place import FILE, FOLDER, Place
 from python_rules.engine.systems.swift import Swift as SwiftPlace
 from python_rules.jobs.errors import JobError
 from tests.stack.waiting import until
-from tests.systems.objects import PART, drained, finish, got, put, s3_place, secret, sha2, swift_place
+from tests.systems.files import drained, read, sha256
+from tests.systems.objects import PART, finish, put, s3_place, secret, swift_place
 from tests.systems.servers_objects import KEY, USER, Swift
 
 pytestmark = pytest.mark.long
@@ -73,7 +74,7 @@ def test_a_file_of_any_size_is_what_was_written(opened: Opened, size: int) -> No
         found = place.find("a/b")
         assert found is not None
         assert (found.kind, found.size) == (FILE, size)
-        assert got(place, "a/b") == DATA[:size]
+        assert read(place, "a/b") == DATA[:size]
 
 
 def test_a_range_is_read_from_any_offset(opened: Opened) -> None:
@@ -81,7 +82,7 @@ def test_a_range_is_read_from_any_offset(opened: Opened) -> None:
     place = opened()
     put(place, "big", DATA)
     for offset in (1, PART - 1, PART, len(DATA) - 1, len(DATA), len(DATA) + 1):
-        assert got(place, "big", offset) == DATA[offset:]
+        assert read(place, "big", offset) == DATA[offset:]
 
 
 def test_names_in_full_unicode_are_kept(opened: Opened) -> None:
@@ -92,7 +93,7 @@ def test_names_in_full_unicode_are_kept(opened: Opened) -> None:
         put(place, name, name.encode())
     assert [item.path for item in place.walk("") if item.kind == FILE] == sorted(names, key=str.encode)
     for name in names:
-        assert got(place, name) == name.encode()
+        assert read(place, name) == name.encode()
 
 
 def test_a_tree_has_its_folders_before_what_they_hold(opened: Opened) -> None:
@@ -135,12 +136,12 @@ def test_nothing_is_seen_before_it_is_published(opened: Opened) -> None:
     put(place, "f", b"old")
     writer = place.write("f", len(DATA), "job-content.1")
     writer.write(DATA)
-    assert got(place, "f") == b"old"
+    assert read(place, "f") == b"old"
     with pytest.raises(JobError) as raised:
-        writer.publish(len(DATA), sha2(b"another content"))
+        writer.publish(len(DATA), sha256(b"another content"))
     assert raised.value.code == "verification_failed"
     writer.abandon()
-    assert got(place, "f") == b"old"
+    assert read(place, "f") == b"old"
     assert [item.path for item in place.walk("")] == ["f"]
 
 
@@ -156,7 +157,7 @@ def test_a_later_attempt_sends_only_what_is_not_there(opened: Opened, swift: Swi
     writer = again.write("f", len(DATA), "job-content.2")
     finish(writer, changed, changed)
     after = segments(again, swift, tmp_path)
-    assert got(again, "f") == changed
+    assert read(again, "f") == changed
     kept = [name for name in before if before[name] == after[name]]
     assert len(before) - len(kept) == 1
     assert len(kept) >= 1
@@ -171,7 +172,7 @@ def test_an_attempt_with_less_to_write_leaves_no_parts_of_the_one_before(opened:
     writer.abandon(keep=True)
     short = DATA[: PART + 10]
     finish(place.write("f", None, "job-content.2"), short, short)
-    assert got(place, "f") == short
+    assert read(place, "f") == short
     place.remove("f")
     if isinstance(place, SwiftPlace):
         assert list(place.account.listed(place.segments, "")) == []
@@ -209,7 +210,7 @@ def test_uploads_that_nobody_went_on_with_are_swept(opened: Opened) -> None:
     until(lambda: True if time.time() > marked else None, "the next second")
     other = place.write("g", len(DATA), "job2-c.1")
     other.write(DATA)
-    other.publish(len(DATA), sha2(DATA))
+    other.publish(len(DATA), sha256(DATA))
     assert leftovers(place) == []
 
 
@@ -218,9 +219,9 @@ def test_a_large_file_that_is_replaced_or_removed_leaves_no_parts(opened: Opened
     place = opened()
     put(place, "f", DATA)
     put(place, "f", DATA[::-1])
-    assert got(place, "f") == DATA[::-1]
+    assert read(place, "f") == DATA[::-1]
     put(place, "f", b"small")
-    assert got(place, "f") == b"small"
+    assert read(place, "f") == b"small"
     put(place, "f", DATA)
     place.remove("f")
     assert place.find("f") is None
@@ -337,8 +338,8 @@ def test_a_write_survives_a_restart_of_the_store(opened: Opened, swift: Swift) -
     swift.memcached.start()
     swift.proxy.start()
     writer.write(DATA[PART + 1 :])
-    writer.publish(len(DATA), sha2(DATA))
-    assert got(place, "f") == DATA
+    writer.publish(len(DATA), sha256(DATA))
+    assert read(place, "f") == DATA
 
 
 def test_a_secret_that_others_may_read_is_not_used(opened: Opened, tmp_path: Path) -> None:

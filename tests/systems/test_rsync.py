@@ -21,12 +21,12 @@ from python_rules.engine.systems.rsync import Rsync
 from python_rules.engine.watch import UNWATCHED
 from python_rules.jobs.errors import JobError
 from tests.systems.cutting import Cutting, cutting
+from tests.systems.files import BLOCK, MIB, drained, listed, read, sha256, write
 from tests.systems.peers import Peer
-from tests.systems.test_contract import listed, read, sha256, write
-from tests.systems.test_cuts import BLOCK, Line
+from tests.systems.test_cuts import Line, port_of
 from tests.unit.engine.conftest import MemorySink, MemorySource
 
-KIB, MIB = 1 << 10, 1 << 20
+KIB = 1 << 10
 LOGIN = 64 * KIB  # bytes that connecting costs
 HOSTILE = "we*rd [x]?\\ $(touch oops) 'q' \"ünï☃\".bin"
 
@@ -69,7 +69,7 @@ def folder(place: Rsync) -> str:
 
 @pytest.fixture
 def proxy(peer: Peer) -> Iterator[Cutting]:
-    with cutting(int(str(peer.settings["address"]).rpartition(":")[2])) as one:
+    with cutting(port_of(peer)) as one:
         yield one
 
 
@@ -78,14 +78,7 @@ def there(peer: Peer, path: str) -> Path:
 
 
 def read_against(place: Rsync, path: str, old: Any, step: int = BLOCK) -> bytes:
-    incoming, found = place.read_against(path, old), bytearray()
-    buffer = bytearray(step)
-    try:
-        while count := incoming.readinto(buffer):
-            found += buffer[:count]
-    finally:
-        incoming.close()
-    return bytes(found)
+    return drained(place.read_against(path, old), step)
 
 
 def edited(data: bytes, chosen: random.Random) -> bytes:
@@ -213,7 +206,7 @@ def test_a_cut_update_goes_on(peer: Peer, place: Rsync, folder: str, rounds: int
         old = os.urandom(size)
         new = os.urandom(size // 2) + old[size // 2 :]
         write(place, path, old)
-        with cutting(int(str(peer.settings["address"]).rpartition(":")[2])) as proxy:
+        with cutting(port_of(peer)) as proxy:
             line = Line(peer, proxy)
             proxy.cuts = [chosen.randrange(100_000, size // 2)]
             assert down(line, path, old) == old

@@ -5,10 +5,10 @@ from __future__ import annotations
 import errno
 import os
 import signal
-import subprocess
+import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -16,10 +16,11 @@ import pytest
 from python_rules.engine.systems.place import Incoming, Outgoing, Place
 from python_rules.engine.systems.posix import Posix
 from python_rules.jobs.errors import PASSING, JobError
+from tests.stack.disk import small_disk
 from tests.systems.cutting import cutting
+from tests.systems.files import BLOCK, MIB, listed, read, sha256, write
 from tests.systems.peers import Nginx, Peer, Sshd
-from tests.systems.test_contract import BLOCK, MIB, listed, read, sha256, write
-from tests.systems.test_cuts import Line, up
+from tests.systems.test_cuts import Line, port_of, up
 
 _NOBODY = 65534
 
@@ -27,13 +28,8 @@ _NOBODY = 65534
 @pytest.fixture
 def small(tmp_path: Path) -> Iterator[Path]:
     """A file system of 8 MiB."""
-    folder = tmp_path / "small"
-    folder.mkdir()
-    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=8m", "tmpfs", str(folder)], check=True)
-    try:
+    with small_disk(tmp_path / "small", 8) as folder:
         yield folder
-    finally:
-        subprocess.run(["umount", "-l", str(folder)], check=True)
 
 
 @pytest.mark.long
@@ -111,7 +107,7 @@ def test_a_host_key_that_changes_meanwhile_is_refused(peers: Callable[[str], Pee
     """The connection is cut, and what answers then has another key: nothing more is sent, and nobody tries again."""
     peer = peers("sftp")
     folder = _folder(peer)
-    with cutting(int(str(peer.settings["address"]).rpartition(":")[2])) as proxy:
+    with cutting(port_of(peer)) as proxy:
         line = Line(peer, proxy)
         proxy.cuts = [9 * MIB]
         known = Path(f"{peer.settings['known_hosts']}.{proxy.port}")
@@ -183,6 +179,30 @@ def test_a_silent_web_server_is_noticed() -> None:
         place.close()
     assert caught.value.code == "system_unavailable"
     assert took < 6
+
+
+def test_a_zone_whose_connection_ends_within_a_block_is_noticed(peers: Callable[[str], Peer]) -> None:
+    """At once, as an error that passes: nobody waits for the rest of the block."""
+    peer, caught = peers("irods"), list[JobError]()
+    folder = _folder(peer)
+    with closing(peer.open()) as place:
+        write(place, f"{folder}/file", os.urandom(12 * MIB))
+
+    def read_all() -> None:
+        try:
+            _drain(reader)
+        except JobError as error:
+            caught.append(error)
+
+    with cutting(port_of(peer)) as proxy:
+        line = Line(peer, proxy)
+        proxy.cuts = [6 * MIB]
+        reader = line.place().read(f"{folder}/file")
+        thread = threading.Thread(target=read_all, daemon=True)
+        thread.start()
+        thread.join(10)
+
+    assert [error.code in PASSING for error in caught] == [True]
 
 
 @pytest.mark.parametrize("number", [errno.ESTALE, errno.EIO, errno.ETIMEDOUT, errno.EHOSTDOWN])

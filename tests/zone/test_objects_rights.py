@@ -218,6 +218,8 @@ ERRORS: dict[str, tuple[Attempt, type[Exception] | int]] = {
     "missing move": (lambda s, h: s.data_objects.move(f"{h}/no", f"{h}/no2"), ex.CAT_NO_ROWS_FOUND),
     "missing collection": (lambda s, h: s.data_objects.open(f"{h}/no/x", "w"), ex.CAT_UNKNOWN_COLLECTION),
     "remove missing collection": (lambda s, h: s.collections.remove(f"{h}/no"), ex.CAT_NO_ROWS_FOUND),
+    "remove it for good": (lambda s, h: s.collections.remove(f"{h}/no", force=True), ex.USER_FILE_DOES_NOT_EXIST),
+    "remove it alone": (lambda s, h: s.collections.remove(f"{h}/no", recurse=False), ex.CAT_UNKNOWN_COLLECTION),
     "move to missing": (lambda s, h: s.data_objects.move(f"{h}/one", f"{h}/no/x"), ex.CAT_UNKNOWN_COLLECTION),
     "move onto": (lambda s, h: s.data_objects.move(f"{h}/one", f"{h}/two"), ex.CAT_NAME_EXISTS_AS_DATAOBJ),
     "copy onto": (lambda s, h: s.data_objects.copy(f"{h}/one", f"{h}/two"), ex.OVERWRITE_WITHOUT_FORCE_FLAG),

@@ -7,7 +7,7 @@ from typing import Protocol
 from python_rules.engine.keys.audit import Log, Told
 from python_rules.engine.keys.grants import OPEN, SEAL, Who, require, visible
 from python_rules.engine.keys.key import Key
-from python_rules.engine.keys.keyring import Keyring, Row, named, numbered, require_enabled
+from python_rules.engine.keys.keyring import ENABLED, Keyring, Row, named, numbered, require_enabled, versions
 from python_rules.engine.keys.store import Watched
 from python_rules.jobs.errors import JobError
 
@@ -20,6 +20,9 @@ class KeySource(Protocol):
 
     def opening_key(self, name: str, version: int, path: str) -> Key:
         """The version that an object names, 0 for the present one; raises JobError as ``sealing_key`` does."""
+
+    def versions(self, name: str) -> list[int]:
+        """The versions that may open, the newest first; the present one at least. Raises JobError ``key_not_found``."""
 
     def both_keys(self, name: str, version: int, wanted: str, path: str) -> tuple[Key, Key]:
         """Both at once, for an object that is opened and sealed again under ``wanted``."""
@@ -51,6 +54,12 @@ class KeyUse:
     def opening_key(self, name: str, version: int, path: str) -> Key:
         """As KeySource."""
         return self._opened(name, version, path, OPEN)
+
+    def versions(self, name: str) -> list[int]:
+        """As KeySource."""
+        row = self._row(name)
+        enabled = [one.number for one in reversed(versions(row)) if one.status == ENABLED]
+        return enabled or [int(row["primary"])]
 
     def shared_key(self, name: str, version: int, path: str, note: str) -> Key:
         """As ``opening_key``, to give the object to somebody else: ``note`` says to whom, in the log."""

@@ -12,6 +12,7 @@ from irods.session import iRODSSession
 from python_rules.config import Config
 from python_rules.engine import again, delayed, lease, ledger, shards
 from python_rules.engine.ledger import Entry, Ledger, now
+from python_rules.engine.staging import cleaning
 from python_rules.engine.transfer import healing
 from python_rules.jobs import record, states
 from python_rules.jobs.errors import JobError
@@ -43,7 +44,7 @@ def requeue(config: Config, service: iRODSSession, book: Ledger) -> int:
         if entry.status.state not in states.STARTABLE or _since_last(entry) < _GRACE:
             continue
         if _is_late(entry):
-            done += _ended_late(book, entry)
+            done += _ended_late(config, book, entry)
         elif not paused:
             if again.requeue(config, service, book, entry, set(rows)):
                 delayed.remove(service, [row.id for row in every if row.text == guard.run_text(entry.body.id)])
@@ -112,6 +113,7 @@ def _taken_over(config: Config, service: iRODSSession, book: Ledger, entry: Entr
     if entry.status.cancel_requested:
         shards.cancel(book, entry, _ACTOR)
         book.transition(entry, states.CANCELLED, _ACTOR, [(record.LEASE, "", "")])
+        cleaning.clean(config, entry.body)
     else:
         again.try_again(config, service, book, entry, error, _ACTOR)
     return True
@@ -122,11 +124,12 @@ def _is_late(entry: Entry) -> bool:
     return bool(deadline) and now() > deadline
 
 
-def _ended_late(book: Ledger, entry: Entry) -> bool:
+def _ended_late(config: Config, book: Ledger, entry: Entry) -> bool:
     deadline = entry.body.request.deadline
     error = JobError("deadline_passed", f"the job did not begin before {deadline}", field="deadline")
     told = [record.json_value(record.ERROR, error.public()), (record.WAITING, "", "")]
     book.transition(entry, states.FAILED, _ACTOR, told)
+    cleaning.clean(config, entry.body)
     return True
 
 

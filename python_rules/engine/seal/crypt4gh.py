@@ -149,8 +149,23 @@ def header_size(start: bytes) -> int | None:
     return at if at <= len(start) else None
 
 
+def fits(key: Key, start: bytes) -> bool:
+    """Whether one of the packets in the header that the data begin with is for this key."""
+    size = header_size(start)
+    return size is not None and bool(_packets(start[:size], key))
+
+
 def data_key(whole: bytes, key: Key) -> bytes:
     """The data key out of a whole header; raises JobError if no packet of it is for this key."""
+    found = _packets(whole, key)
+    if len(found) != 1 or not found[0].startswith(DATA_KEY) or len(found[0]) != len(DATA_KEY) + 32:
+        # Several keys or an edit list are allowed by the standard; no writer that we know of makes them.
+        raise corrupt("the crypt4gh header is damaged, or not for this key", HEAD.size)
+    return found[0][len(DATA_KEY) :]
+
+
+def _packets(whole: bytes, key: Key) -> list[bytes]:
+    """What those packets of a whole header hold that are for this key."""
     found: list[bytes] = []
     at = HEAD.size
     while at < len(whole):
@@ -158,10 +173,7 @@ def data_key(whole: bytes, key: Key) -> bytes:
         if method == CHACHA20_POLY1305:
             found += _unpacked(whole[at + PACKET.size : at + length], key)
         at += length
-    if len(found) != 1 or not found[0].startswith(DATA_KEY) or len(found[0]) != len(DATA_KEY) + 32:
-        # Several keys or an edit list are allowed by the standard; no writer that we know of makes them.
-        raise corrupt("the crypt4gh header is damaged, or not for this key", HEAD.size)
-    return found[0][len(DATA_KEY) :]
+    return found
 
 
 def _packet(secret: bytes, reader: bytes) -> bytes:

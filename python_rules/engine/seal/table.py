@@ -18,11 +18,12 @@ class Encryption(NamedTuple):
     opener: Callable[[Workers, Key], Codec]
     magic: bytes
     authenticated: bool = True  # whether every change of the data is noticed
+    fits: Callable[[Key, bytes], bool] | None = None  # whether a key opens data that begin so; None: nothing tells
 
 
 ENCRYPTIONS: dict[str, Encryption] = {
-    "aes256-gcm": Encryption(tink.Sealer, tink.Opener, tink.MAGIC),
+    "aes256-gcm": Encryption(tink.Sealer, tink.Opener, tink.MAGIC, fits=tink.fits),
     "openssl-ctr": Encryption(openssl.lexis_sealer, openssl.lexis_opener, b"", False),
     "openssl-cbc": Encryption(openssl.stock_sealer, openssl.stock_opener, b"", False),
-    "crypt4gh": Encryption(crypt4gh.Sealer, crypt4gh.Opener, crypt4gh.MAGIC),
+    "crypt4gh": Encryption(crypt4gh.Sealer, crypt4gh.Opener, crypt4gh.MAGIC, fits=crypt4gh.fits),
 }

@@ -143,6 +143,14 @@ def object_key(key: Key, salt: bytes) -> bytes:
     return HKDF(SHA256(), KEY_SIZE, salt, b"").derive(key.secret)
 
 
+def fits(key: Key, start: bytes) -> bool:
+    """Whether a key opens data that begin so; ``start`` has the whole first segment."""
+    if len(start) < HEADER_SIZE + TAG_SIZE:
+        return False
+    aead, prefix = derived(key, start[1 : 1 + SALT_SIZE]), start[1 + SALT_SIZE : HEADER_SIZE]
+    return any(_opens(aead, nonce(prefix, 0, last), start[HEADER_SIZE:SEGMENT]) for last in (False, True))
+
+
 def nonce(prefix: bytes, number: int, last: bool) -> bytes:
     """The nonce of a segment; raises JobError past 2**32 segments (4 PiB)."""
     if number >= SEGMENT_LIMIT:

@@ -118,7 +118,8 @@ class Moving(Conversion):
         name = self._source.relative.rpartition("/")[2]
         request = self._request
         if request.decode:
-            return _decoded(name, encoding.read(avus) if avus else self._guessed(name))
+            told = encoding.read(avus)
+            return _decoded(name, told if told.methods else self._guessed(name))
         operation = "_".join(
             word for word, asked in (("compress", request.compression), ("encrypt", request.encryption)) if asked
         )
@@ -128,13 +129,14 @@ class Moving(Conversion):
         return change if request.suffix else replace(change, name=name)
 
     def _guessed(self, name: str) -> Encoding:
-        """How a file without metadata is encoded: by its first bytes, and by its name where the request names a key."""
+        """How a file without metadata is encoded: by its first bytes, and by its name where the request names a key.
+        What a user compressed in the zone himself stays so, unless it is to be unpacked."""
         if self._source.item.size == 0:
             return Encoding()
         start = self._look().start()
         if self._request.key and (sealed := encoding.sealed_as(name, start)):
             return Encoding(sealed, f"{self._request.key}:{encoding.PRESENT}")
-        found = recognised(start)
+        found = recognised(start) if self._stage.source.system or self._request.pack else None
         return Encoding((found,)) if found else Encoding()
 
     def _look(self) -> Look:

@@ -22,7 +22,7 @@ from python_rules.jobs.errors import JobError
 _REDIRECTIONS = (301, 302, 303, 307, 308)
 _MOST_REDIRECTIONS = 5
 _STATUSES: dict[int, tuple[str, str]] = {
-    401: ("system_refused", "it does not accept the credentials"),
+    401: ("system_refused", "it does not accept the credentials, or not any more"),
     407: ("system_refused", "a proxy wants credentials"),
     403: ("not_permitted", "it does not permit this"),
     404: ("source_not_found", "it does not exist"),
@@ -41,7 +41,8 @@ class Http:
         if address.scheme not in ("http", "https") or not address.hostname or address.path.strip("/"):
             raise system.configuration("address", "is not https://host or https://host:port; a path belongs to base")
         self._origin = f"{address.scheme}://{address.netloc}"
-        self._headers = {"User-Agent": "sluice", "Accept-Encoding": "identity", **self._credentials()}
+        self._headers = {"User-Agent": "sluice", "Accept-Encoding": "identity"}
+        self._credentials()
         if address.scheme == "https":
             self._connection: http.client.HTTPConnection = http.client.HTTPSConnection(
                 address.hostname, address.port, timeout=system.timeout, context=self._tls()
@@ -157,13 +158,13 @@ class Http:
         raise self._system.error("system_error", "it redirects for ever", path)
 
     def _asked(self, method: str, url: str, headers: dict[str, str]) -> http.client.HTTPResponse:
-        target = url[len(self._origin) :]
+        target, told = url[len(self._origin) :], {**self._headers, **self._credentials(), **headers}
         try:
-            self._connection.request(method, target, headers={**self._headers, **headers})
+            self._connection.request(method, target, headers=told)
             return self._connection.getresponse()
         except (http.client.RemoteDisconnected, BrokenPipeError, http.client.CannotSendRequest):
             self._connection.close()  # it closed an idle connection; a new one is tried once
-            self._connection.request(method, target, headers={**self._headers, **headers})
+            self._connection.request(method, target, headers=told)
             return self._connection.getresponse()
 
     def _url(self, path: str) -> str:
@@ -171,6 +172,7 @@ class Http:
         return f"{self._origin}/{quote(place, safe='/')}"
 
     def _credentials(self) -> dict[str, str]:
+        """Read for every request, so that what was renewed is used at once."""
         if token := self._system.secret("token_file"):
             return {"Authorization": f"Bearer {token}"}
         if password := self._system.secret("password_file"):

@@ -24,6 +24,7 @@ from python_rules.jobs.errors import PASSING, JobError
 T = TypeVar("T")
 
 TRIES = 6  # of one request that fails for a passing reason
+RANGE_TRIES = 3  # of one range; whoever reads opens the file again then, from where it was
 FIRST_PAUSE = 0.25  # seconds; it doubles each time
 IN_MEMORY = 128 * MIB  # bytes of parts of one file that are on their way at a time, as long as that is two parts
 
@@ -172,14 +173,7 @@ class PartedWriter:
         self._flying.popleft()
 
     def _persist(self, action: Callable[[], T]) -> T:
-        """Do something until it works; raises what does not pass, or was met too often."""
-        for tried in range(TRIES):
-            try:
-                return action()
-            except JobError as error:
-                if error.code not in PASSING or tried + 1 == TRIES or self._stopped.wait(FIRST_PAUSE * 2**tried):
-                    raise
-        raise AssertionError
+        return persisted(action, TRIES, self._stopped.wait)
 
     def _stop(self, keep: bool = False) -> None:
         self._stopped.set()
@@ -187,6 +181,18 @@ class PartedWriter:
             self._pool.shutdown(wait=True, cancel_futures=not keep)
             self._pool = None
         self._flying.clear()
+
+
+def persisted(action: Callable[[], T], tries: int, stopped: Callable[[float], bool]) -> T:
+    """Do something until it works; raises what does not pass, or was met too often. ``stopped`` waits so many seconds,
+    and says whether there is no need to try again."""
+    for tried in range(tries):
+        try:
+            return action()
+        except JobError as error:
+            if error.code not in PASSING or tried + 1 == tries or stopped(FIRST_PAUSE * 2**tried):
+                raise
+    raise AssertionError
 
 
 class Ranged(Protocol):
@@ -236,7 +242,7 @@ class RangedReader:
         while self._ahead < self._total and len(self._flying) < self._threads and not self._stopped.done():
             size = min(self._step, self._total - self._ahead)
             self._pool = self._pool or ThreadPoolExecutor(self._threads, thread_name_prefix="range")
-            self._flying.append(self._pool.submit(self._fetch, self._ahead, size))
+            self._flying.append(self._pool.submit(self._fetched, self._ahead, size))
             self._ahead += size
         if not self._flying or self._stopped.done():
             return False
@@ -244,3 +250,11 @@ class RangedReader:
         wait([waited, self._stopped], return_when=FIRST_COMPLETED)
         self._chunk = memoryview(b"" if self._stopped.done() else waited.result())
         return bool(self._chunk)
+
+    def _fetched(self, offset: int, size: int) -> bytes:
+        """A range; that its connection was cut costs it alone, not those that are on their way beside it."""
+        return persisted(lambda: self._fetch(offset, size), RANGE_TRIES, self._waited)
+
+    def _waited(self, seconds: float) -> bool:
+        wait([self._stopped], seconds)
+        return self._stopped.done()

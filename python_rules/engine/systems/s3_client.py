@@ -7,7 +7,9 @@ from typing import Any
 
 import boto3
 import botocore.config
+import botocore.credentials
 import botocore.exceptions as ex
+import botocore.session
 
 from python_rules.engine.systems.system import System
 from python_rules.jobs.errors import JobError
@@ -42,7 +44,6 @@ _MEANINGS: tuple[tuple[set[str], str, str], ...] = (
 def client(system: System) -> Any:
     """boto3's client for a system; it serves several threads."""
     settings = system.settings
-    secrets = _credentials(system)
     options = botocore.config.Config(
         region_name=settings["region"],
         connect_timeout=system.timeout,
@@ -54,11 +55,42 @@ def client(system: System) -> Any:
         request_checksum_calculation="when_required",  # stores that are not Amazon's refuse the newer ones
         response_checksum_validation="when_required",
     )
-    return boto3.session.Session(
-        aws_access_key_id=secrets["aws_access_key_id"],
-        aws_secret_access_key=secrets["aws_secret_access_key"],
-        aws_session_token=secrets.get("aws_session_token"),
-    ).client("s3", endpoint_url=settings["address"], config=options, verify=settings["authority"] or True)
+    session = botocore.session.Session()
+    provider = _Provider(system, session)
+    session.register_component("credential_provider", botocore.credentials.CredentialResolver([provider]))
+    return boto3.session.Session(botocore_session=session).client(
+        "s3", endpoint_url=settings["address"], config=options, verify=settings["authority"] or True
+    )
+
+
+class _Provider(botocore.credentials.CredentialProvider):
+    """Gives the credentials of the system's file alone; the environment has no say."""
+
+    METHOD = "sluice"
+
+    def __init__(self, system: System, session: botocore.session.Session) -> None:
+        super().__init__(session)
+        self._system = system
+
+    def load(self) -> botocore.credentials.Credentials:
+        """What botocore signs with."""
+        return _Filed(self._system)
+
+
+class _Filed(botocore.credentials.Credentials):
+    """Read from their file for every request, so that what was renewed there is used at once."""
+
+    def __init__(self, system: System) -> None:
+        self._system = system
+        frozen = self.get_frozen_credentials()
+        super().__init__(frozen.access_key, frozen.secret_key, frozen.token, _Provider.METHOD)
+
+    def get_frozen_credentials(self) -> botocore.credentials.ReadOnlyCredentials:
+        """As they are now."""
+        told = _credentials(self._system)
+        return botocore.credentials.ReadOnlyCredentials(
+            told["aws_access_key_id"], told["aws_secret_access_key"], told.get("aws_session_token")
+        )
 
 
 def _credentials(system: System) -> configparser.SectionProxy:

@@ -83,7 +83,7 @@ class ZonePlace:
         self.zone.existing(where)  # a collection is never replaced
         hidden = f"{above}/{hidden_name(resume)}"
         is_small = size is not None and size <= TRANSFER
-        return ZoneWriting(self.zone, hidden, f"{above}/{name}", 0 if is_small else self._held(hidden, resume))
+        return ZoneWriting(self.zone, hidden, f"{above}/{name}", 0 if is_small else self._held(hidden, resume, size))
 
     def make_folder(self, path: str, mode: int | None = None) -> None:
         """As Place.make_folder."""
@@ -136,9 +136,9 @@ class ZonePlace:
     def _where(self, path: str) -> str:
         return f"{self._base}/{path}".rstrip("/")
 
-    def _held(self, hidden: str, resume: str) -> int:
+    def _held(self, hidden: str, resume: str, size: int | None) -> int:
         """Bytes in whole blocks that this attempt or an earlier one left, by now under this attempt's hidden name.
-        One block less where all is there: a replica that nobody writes to stays stale."""
+        One block less where all may be there: a replica that nobody writes to stays stale."""
         above = paths.split(hidden)[0]
         for token in (resume, *earlier(resume)) if resume else ():
             left = f"{above}/{hidden_name(token)}"
@@ -151,7 +151,8 @@ class ZonePlace:
             if found:
                 if token != resume:
                     self.zone.publish(left, hidden, replace=False)
-                return max(0, found[0].size - 1) // TRANSFER * TRANSFER if len(found) == 1 else 0
+                is_all = size is None or found[0].size >= size
+                return max(0, found[0].size - is_all) // TRANSFER * TRANSFER if len(found) == 1 else 0
         return 0
 
     def _file(self, path: str, found: list[queries.Replica]) -> Item:

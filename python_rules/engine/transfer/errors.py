@@ -54,7 +54,7 @@ MEANINGS: tuple[Meaning, ...] = (
         "see the replicas with ils -l, and retry the job",
     ),
     Meaning((ex.SYS_RESC_IS_DOWN,), "zone_unavailable", "the resource is down", "retry the job when it is up"),
-    Meaning(_FULL, "zone_error", "the resource is full, or a quota is reached", "make room, and retry the job"),
+    Meaning(_FULL, "no_space", "the resource is full, or a quota is reached", "make room there, and retry the job"),
 )
 
 

@@ -11,6 +11,7 @@ import hashlib
 import os
 import socket
 from contextlib import suppress
+from typing import Any
 
 import irods.keywords as kw
 from irods.api_number import api_number
@@ -66,6 +67,13 @@ class Reader(_Stream):
 
     def __init__(self, session: iRODSSession, path: str) -> None:
         super().__init__(session, path, os.O_RDONLY)
+        self._connection.socket = _Ending(self._connection.socket)
+
+    def close(self) -> None:
+        """As _Stream.close."""
+        if isinstance(self._connection.socket, _Ending):  # not once the connection is gone
+            self._connection.socket = self._connection.socket.inner
+        super().close()
 
     def readinto(self, buffer: bytearray | memoryview) -> int:
         """Read up to the buffer's size, in one round trip; 0 at the end."""
@@ -79,6 +87,24 @@ class Reader(_Stream):
             self._connection.socket.shutdown(socket.SHUT_RDWR)
         except OSError:
             return  # it is gone already, which is what was wanted
+
+
+class _Ending:
+    """A socket whose end is an error: python-irodsclient waits for ever, with all of a core, for the rest of a block
+    whose connection was closed."""
+
+    def __init__(self, inner: Any) -> None:
+        self.inner = inner
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.inner, name)
+
+    def recv_into(self, *arguments: Any) -> int:
+        """As socket.recv_into."""
+        count = int(self.inner.recv_into(*arguments))
+        if not count:
+            raise ConnectionResetError("the connection was closed")
+        return count
 
 
 def write_over(session: iRODSSession, path: str, start: bytes) -> None:

@@ -20,7 +20,7 @@ from python_rules.engine.systems.posix import Posix
 from python_rules.engine.systems.system import System
 from python_rules.engine.watch import UNWATCHED
 from python_rules.jobs.model import from_json
-from tests.systems.test_contract import sha256
+from tests.systems.files import sha256
 
 BLOCK = 4 << 20
 
