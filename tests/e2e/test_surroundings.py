@@ -87,7 +87,7 @@ def test_a_disk_that_is_full(zone: Bench, server: EmbeddedSite, place: str, free
     try:
         job_id = zone.submit(operation="compress", source=f"{place}/in", original="remove")
         job = zone.ended(job_id)
-        assert (job["state"], job["error"]["code"]) == ("failed", "zone_error"), job
+        assert (job["state"], job["error"]["code"]) == ("failed", "no_space"), job
         assert "full" in job["error"]["text"]
         zone.until_names(place, ["in"], 30)
         assert zone.read(f"{place}/in") == DATA
