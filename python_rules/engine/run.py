@@ -25,6 +25,7 @@ from python_rules.engine.parallel import Workers
 from python_rules.engine.staging import cleaning, stage
 from python_rules.engine.threads import Zones
 from python_rules.engine.transfer.zone import Listing, SourceObject
+from python_rules.engine.undoing import undone_by
 from python_rules.jobs import methods, record, states
 from python_rules.jobs.errors import PASSING, JobError
 
@@ -112,17 +113,15 @@ class Attempt:
         zones = Zones(self._config, self._entry.body, self._lease.number, opened)
         pool = ThreadPoolExecutor(self._config["engine.connections"], "object")
         try:
-            listing = self._awaited(pool.submit(self._prepared, zones))
-            if (number := self._parts(listing)) > 1:
-                return shards.split(self._book, self._entry, listing, number)
-            body = self._entry.body
-            keys = identity.keys_for(self._config, self._book.session, body.user, body.id)
-            tools = Tools(Workers(self._config["engine.threads"]), keys)
-            self._objects(pool, zones, listing, tools)
-            self._awaited(pool.submit(self._closing, zones, listing))
-        except BaseException:
-            self._stop.set()
-            raise
+            with undone_by(self._stop.set):
+                listing = self._awaited(pool.submit(self._prepared, zones))
+                if (number := self._parts(listing)) > 1:
+                    return shards.split(self._book, self._entry, listing, number)
+                body = self._entry.body
+                keys = identity.keys_for(self._config, self._book.session, body.user, body.id)
+                tools = Tools(Workers(self._config["engine.threads"]), keys)
+                self._objects(pool, zones, listing, tools)
+                self._awaited(pool.submit(self._closing, zones, listing))
         finally:
             self._leave(pool, opened)
 

@@ -241,9 +241,10 @@ def test_leftovers_of_ended_jobs_go(zone: Bench, place: str) -> None:
     job_id = zone.submit(operation="compress", source=f"{place}/in")
     zone.ended(job_id)
     half = zone.write(f"{place}/.sluice-{job_id}-17-1", b"half")
-    old = zone.write(f"{half}.old", b"the old one")
-    with zone.user.session() as session:
+    old = zone.write(f"{place}/final", b"the old one")
+    with zone.user.session() as session:  # in the order of a replace: the patrol may look at any moment
         session.metadata.add(DataObject, old, iRODSMeta("sluice::replaced", "final"))
+        session.data_objects.move(old, f"{half}.old")
 
     zone.until_names(place, ["final", "in", "in.zst"])
 

@@ -59,30 +59,21 @@ def test_a_killed_engines_object_is_completed_in_the_zone(made: Ground, kind: st
     assert numbers(made, place) == begun
 
 
+@pytest.mark.parametrize("killed", [False, True])
 @pytest.mark.parametrize("kind", TARGETS)
-def test_a_cancelled_job_leaves_nothing_there(made: Ground, kind: str, name: str) -> None:
-    """Cancelled in the middle of a file, whose engine then goes on until it notices."""
+def test_a_cancelled_job_leaves_nothing_there(made: Ground, kind: str, name: str, killed: bool) -> None:
+    """Cancelled in the middle of a file. Its engine notices; if it and the agent that waited for it are killed before
+    they have tidied up, the patrol does."""
     place, before = made.bench.place(), made.holdings(kind)
     made.bench.write(f"{place}/in", made.peers[kind].form(SIZE))
 
     job_id, engine = made.stopped(WRITING[kind], f"{place}/in", made.address(kind, name))
     made.bench.ask("sluice_cancel", job_id)
-    engine.go_on()
-
-    assert made.bench.ended(job_id)["state"] == "cancelled"
-    made.until_holdings(kind, before)
-
-
-@pytest.mark.parametrize("kind", TARGETS)
-def test_a_cancelled_job_of_a_killed_engine_leaves_nothing_there(made: Ground, kind: str, name: str) -> None:
-    """Neither it nor the agent that waited for it had time to tidy up: the patrol does."""
-    place, before = made.bench.place(), made.holdings(kind)
-    made.bench.write(f"{place}/in", made.peers[kind].form(SIZE))
-
-    job_id, engine = made.stopped(WRITING[kind], f"{place}/in", made.address(kind, name))
-    made.bench.ask("sluice_cancel", job_id)
-    for process in (engine.agent, engine.pid):
-        os.kill(process, signal.SIGKILL)
+    if killed:
+        for process in (engine.agent, engine.pid):
+            os.kill(process, signal.SIGKILL)
+    else:
+        engine.go_on()
 
     assert made.bench.ended(job_id)["state"] == "cancelled"
     made.until_holdings(kind, before)

@@ -11,6 +11,8 @@ import signal
 import socket
 import subprocess
 import tempfile
+import urllib.error
+import urllib.request
 from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
@@ -138,3 +140,12 @@ def listens(port: int) -> bool:
 
 def _end_with_us() -> None:
     ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+
+
+def answers(url: str) -> bool:
+    """Whether a web server answers there."""
+    try:
+        urllib.request.urlopen(url, timeout=10).close()  # noqa: S310  (http)
+    except (urllib.error.URLError, ConnectionError):
+        return False
+    return True

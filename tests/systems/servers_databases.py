@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import json
 import sys
-import urllib.error
 import urllib.request
 from pathlib import Path
 from typing import Any
 
-from tests.peers.daemon import Daemon
+from tests.peers.daemon import Daemon, answers
 from tests.peers.npm import install
 from tests.peers.postgres import Postgres
 
@@ -35,11 +34,7 @@ class Couch(Daemon):
         return ["node", server, "--port", str(self.port), "--dir", str(self.home), "--no-stdout-logs"]
 
     def serves(self) -> bool:
-        try:
-            self.ask("GET", "")
-        except (urllib.error.URLError, ConnectionError):
-            return False
-        return True
+        return answers(f"{self.url}/")
 
     def ask(self, method: str, path: str, body: Any = None) -> Any:
         """An answer, beside the code that is tested."""

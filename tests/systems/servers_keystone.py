@@ -5,12 +5,11 @@ from __future__ import annotations
 import getpass
 import json
 import sqlite3
-import urllib.error
 import urllib.request
 from contextlib import closing
 from typing import Any
 
-from tests.peers.daemon import Daemon
+from tests.peers.daemon import Daemon, answers
 
 ADMIN, SERVICE, STAGE = "keystone-admin-1", "keystone-swift-1", "keystone-stage-1"  # passwords
 REGION = "RegionOne"
@@ -86,11 +85,7 @@ class Keystone(Daemon):
         return {"OS_KEYSTONE_CONFIG_FILES": str(self.home / "keystone.conf")}
 
     def serves(self) -> bool:
-        try:
-            self.ask("GET", "")
-        except (urllib.error.URLError, ConnectionError):
-            return False
-        return True
+        return answers(f"{self.auth_url}/")
 
     def fill(self, store: str) -> None:
         """Projects, users and the catalogue; ``store`` is the address of Swift's proxy."""

@@ -15,6 +15,7 @@ from python_rules.engine.systems.place import Place
 from python_rules.engine.systems.system import System
 from python_rules.engine.systems.zone import ZonePlace
 from python_rules.engine.transfer.zone import Zone
+from python_rules.engine.undoing import undone_by
 from python_rules.jobs.errors import JobError
 from python_rules.jobs.paths import system_of
 
@@ -81,12 +82,9 @@ class Places:
     def lend(self) -> dict[str, Place]:
         """A place for each end that is on a system, by its role."""
         lent: dict[str, Place] = {}
-        try:
+        with undone_by(lambda: self.take_back(lent)):
             for name, roles in self._roles.items():
                 lent.update(zip(roles, self._borrowed(name, len(roles)), strict=True))
-        except BaseException:
-            self.take_back(lent)
-            raise
         return lent
 
     def spare(self, end: End) -> Place | None:
@@ -132,24 +130,22 @@ class Places:
             while (missing := max(0, count - len(self._idle[name]))) and not self._slots[name].take(missing):
                 self._changed.wait(_LOOK_SECONDS)
             found = [self._idle[name].pop() for _ in range(count - missing)]
-        for number in range(missing):
-            try:
+
+        def give_back() -> None:
+            for _ in range(count - len(found) - 1):  # the slot of the one that failed went with it
+                self._given_back(name)
+            for place in found:
+                self._close(name, place)
+
+        with undone_by(give_back):
+            while len(found) < count:
                 found.append(self._opened(name))
-            except BaseException:
-                for _ in range(missing - number - 1):
-                    self._given_back(name)
-                for place in found:
-                    self._close(name, place)
-                raise
         return found
 
     def _opened(self, name: str) -> Place:
         """A place in a connection's slot that was taken; the slot goes if that fails."""
-        try:
+        with undone_by(lambda: self._given_back(name)):
             return table.opened(self._systems[name])
-        except BaseException:
-            self._given_back(name)
-            raise
 
     def _keep(self, name: str, place: Place) -> None:
         if self._slots[name].should_yield():

@@ -21,6 +21,7 @@ from python_rules.engine.staging.ends import End, Lent, Places
 from python_rules.engine.systems.place import FOLDER, Comparing, Incoming, Item, Outgoing, Place
 from python_rules.engine.systems.zone import ZonePlace, ZoneWriting
 from python_rules.engine.transfer.zone import Listing, SourceObject, Zone
+from python_rules.engine.undoing import undone_by
 from python_rules.engine.watch import Watch
 from python_rules.jobs.errors import PASSING, JobError
 from python_rules.jobs.model import JobRequest
@@ -211,19 +212,22 @@ class Moving(Conversion):
 
     def _moved(self, path: str, change: Change, codec: Codec, key: str) -> Passed:
         sink = persistent.Sink(lambda: self._begun(path, change), self._watch, self._pay(self._stage.target))
-        try:
-            passed = self._passed_through(sink, change, codec)
-            self._check_unchanged()
-            self._dress(sink.inner, path, change, passed, key)
-            self._watch.check()
-            fence = functools.partial(self._stage.fence, self._watch)
-            sink.publish(passed.written_size, passed.written_sha256, self._source.item.modified, fence)
-        except JobError as error:
-            sink.abandon(keep=error.code in _KEPT)
-            raise
-        except BaseException:
-            sink.abandon(keep=False)
-            raise
+        kept = False
+
+        def give_up() -> None:
+            sink.abandon(kept)
+
+        with undone_by(give_up):
+            try:
+                passed = self._passed_through(sink, change, codec)
+                self._check_unchanged()
+                self._dress(sink.inner, path, change, passed, key)
+                self._watch.check()
+                fence = functools.partial(self._stage.fence, self._watch)
+                sink.publish(passed.written_size, passed.written_sha256, self._source.item.modified, fence)
+            except JobError as error:
+                kept = error.code in _KEPT
+                raise
         return passed
 
     def _passed_through(self, sink: persistent.Sink, change: Change, codec: Codec) -> Passed:

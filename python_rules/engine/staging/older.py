@@ -7,6 +7,7 @@ from collections.abc import Callable
 from python_rules.engine.systems.place import FILE, Comparing, Incoming, Item, Place
 from python_rules.engine.systems.zone import ZonePlace
 from python_rules.engine.transfer.streams import Reader
+from python_rules.engine.undoing import undone_by
 from python_rules.jobs.errors import PASSING, JobError
 
 
@@ -45,11 +46,8 @@ def incoming(source: Place, item: Item, target: Callable[[], Place], older: Item
             raise
         return source.read(item.path)  # who may replace an object may not always read it
     old = Older(reader, older.size)
-    try:
+    with undone_by(old.close):
         return source.read_against(item.path, old)
-    except BaseException:
-        old.close()
-        raise
 
 
 def unchanged(source: Place, target: Place, item: Item, older: Item) -> bool:

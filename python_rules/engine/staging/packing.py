@@ -24,6 +24,7 @@ from python_rules.engine.systems.zone import ZonePlace
 from python_rules.engine.transfer import trees
 from python_rules.engine.transfer.trees import HiddenTree, SourceCollection, TreeZone
 from python_rules.engine.transfer.zone import Zone
+from python_rules.engine.undoing import undone_by
 from python_rules.jobs.errors import JobError
 from python_rules.jobs.paths import split
 from python_rules.jobs.record import Avu
@@ -150,11 +151,8 @@ class Unpacking(Moving):
         checked = self._taken_apart(_Look(self._request.links), change, codec)
         again, _ = self._codec(change, self._source.path)
         tree = _Tree(self._begin_member, self._request.links, path)
-        try:
+        with undone_by(tree.abandon):
             passed = self._taken_apart(tree, change, again)
-        except BaseException:
-            tree.abandon()
-            raise
         compare("bytes that were read twice", checked.read_sha256, passed.read_sha256)
         self._check_unchanged()
         tree.finish(self._target_place())
@@ -184,7 +182,7 @@ class Unpacking(Moving):
     def _into_zone(self, target: str, change: Change, codec: Codec) -> Passed:
         zone = TreeZone.of(self._zone)
         tree = HiddenTree(zone, zone.hidden(target, self._source))
-        try:
+        with undone_by(tree.discard):
             passed = self._taken_apart(tree, change, codec)
             tree.finish()
             self._check_unchanged()
@@ -192,9 +190,6 @@ class Unpacking(Moving):
             self._watch.check()
             self._stage.fence(self._watch)
             zone.publish_collection(tree.path, target)
-        except BaseException:
-            tree.discard()
-            raise
         return passed
 
     def _taken_apart(self, place: unpacking.Place, change: Change, codec: Codec) -> Passed:
